@@ -1,0 +1,289 @@
+// The engine's face: every type that crosses its border, its messages and its error codes; knows nothing of LSP, files or VS Code.
+
+/** One piece of a prompt. Text never becomes a special token; a special token is named by its text (`<|im_end|>`). */
+export type PromptPart =
+  | {
+      text: string;
+      /** Name of this part for progress, e.g. a workspace path. */
+      label?: string;
+      /** Take a checkpoint after this part: what follows is likely to change (completion context only). */
+      checkpoint?: true;
+    }
+  | { special: string };
+
+/** Strict priorities of the scheduler, highest first (DESIGN 3.2). */
+export const PRIORITIES = ["completion", "decode", "prefill", "base", "compaction"] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export type KvType = "f16" | "q8_0";
+
+/** What a model file says about itself, read from its GGUF header without loading it. */
+export interface ModelFacts {
+  file: string;
+  name: string;
+  architecture: string;
+  /** Size of the weights on disk, bytes. */
+  weightBytes: number;
+  layers: number;
+  /** Longest context the model was trained for, tokens. */
+  trainedContextTokens: number;
+  /** Bytes of KV cache per token and KV type, all attention layers together. */
+  kvBytesPerToken: Record<KvType, number>;
+  /** Bytes of the recurrent state of one sequence (always F32); 0 for attention-only models. */
+  recurrentStateBytes: number;
+  vocabularySize: number;
+  embeddingLength: number;
+}
+
+export interface LoadOptions {
+  modelFile: string;
+  /** Projector for image input; checked against the model on load. */
+  mmprojFile?: string;
+  /** Size of the long context, tokens. */
+  contextTokens: number;
+  /** Size of the completion context, tokens. */
+  completionContextTokens: number;
+  kvType: KvType;
+  /** "auto" lets the runtime choose, "cpu" forbids the GPU. */
+  gpu: "auto" | "cpu";
+  /** CPU threads; default: the cores this process may use. More threads than cores is many times slower. */
+  threads?: number;
+  /** Fixed chunk in tokens; default: adapted to the measured speed. */
+  chunkTokens?: number;
+  /** Bytes of host memory that checkpoints of the long sequence may take. */
+  checkpointBytes: number;
+}
+
+export interface LoadedModel extends ModelFacts {
+  /** First 16 hex digits of a hash over the file's header and size: identifies the model in snapshots. */
+  modelHash: string;
+  gpu: string;
+  contextTokens: number;
+  completionContextTokens: number;
+  kvType: KvType;
+  canFillInMiddle: boolean;
+  canSeeImages: boolean;
+  threads: number;
+}
+
+export interface Hardware {
+  platform: string;
+  cpu: string;
+  /** Cores this process may use. */
+  cores: number;
+  totalMemoryBytes: number;
+  freeMemoryBytes: number;
+  gpu: { name: string; totalBytes: number; freeBytes: number } | undefined;
+  /** Runtime versions, e.g. `node-llama-cpp 3.21.1`. */
+  runtime: string;
+  /** Resident memory of the engine process, bytes. */
+  residentBytes: number;
+}
+
+/** Tokens and times of one piece of work; every surface shows these. */
+export interface Figures {
+  /** Length of the whole prompt, tokens. */
+  promptTokens: number;
+  /** Part of the prompt found in memory or on disk, tokens. */
+  reusedTokens: number;
+  /** Part of the prompt computed now, tokens. */
+  evaluatedTokens: number;
+  generatedTokens: number;
+  /** Number of prefill chunks. */
+  chunks: number;
+  /** Time computing the prompt, milliseconds, waiting for other work excluded. */
+  prefillMs: number;
+  /** Time computing new tokens, milliseconds. */
+  decodeMs: number;
+  /** From the request's arrival to its first new token, milliseconds. */
+  firstTokenMs: number;
+  totalMs: number;
+}
+
+export interface PrefillRequest {
+  parts: PromptPart[];
+  /** Folder for snapshots of this base; none: nothing is saved or restored. */
+  snapshotDir?: string;
+}
+
+export interface PrefillProgress {
+  doneTokens: number;
+  totalTokens: number;
+  /** Labels (files) finished so far. */
+  doneLabels: number;
+  totalLabels: number;
+  /** Label being read. */
+  label: string;
+  tokensPerSecond: number;
+  /** "tokenize" | "restore" | "prefill" | "save": what is being done. */
+  phase: "tokenize" | "restore" | "prefill" | "save";
+}
+
+export interface PrefillResult {
+  figures: Figures;
+  /** True when the request ended before the whole base was read; finished chunks are kept. */
+  cancelled: boolean;
+  /** Where the state came from. */
+  origin: "memory" | "snapshot" | "computed";
+  /** Hash of the base's tokens: identifies the layout in snapshots. */
+  layoutHash: string;
+  chunkTokens: number;
+  saved?: { bytes: number; ms: number };
+  restored?: { bytes: number; ms: number };
+  /** Sentences about things that did not work but did not stop the work, e.g. a snapshot set aside. */
+  notes: string[];
+}
+
+export interface Sampling {
+  /** 0 is greedy. */
+  temperature: number;
+  topP?: number;
+  topK?: number;
+  minP?: number;
+  presencePenalty?: number;
+  seed?: number;
+}
+
+export interface ChatMessage {
+  role: "system" | "user" | "assistant";
+  content: PromptPart[];
+}
+
+interface GenerateCommon {
+  sampling: Sampling;
+  maxTokens: number;
+  /** Generation ends before any of these texts. */
+  stop?: string[];
+  /** GBNF grammar that the output must follow. */
+  grammar?: string;
+  /** Also return the log-probability of each generated token (tests and benches; costs a softmax over the vocabulary). */
+  logProbs?: true;
+}
+
+/** A chat turn in the long context: extends the base that was read, and rewinds to its end afterwards. */
+export interface ChatRequest extends GenerateCommon {
+  kind: "chat";
+  /** Turns after the base; the base itself is the beginning of the system message. */
+  messages: ChatMessage[];
+  /** Passed to the chat template as `enable_thinking`, always explicitly. */
+  thinking: boolean;
+}
+
+/** Raw text in the completion context: fill in the middle, never through the chat template. */
+export interface CompletionRequest extends GenerateCommon {
+  kind: "completion";
+  parts: PromptPart[];
+}
+
+export type GenerateRequest = ChatRequest | CompletionRequest;
+
+export type StopReason = "end" | "stopText" | "maxTokens" | "contextFull" | "repetition" | "cancelled";
+
+export interface GenerateResult {
+  text: string;
+  /** Reasoning text, when thinking was on. */
+  thinking: string;
+  stopReason: StopReason;
+  figures: Figures;
+  tokens: number[];
+  logProbs?: number[];
+  /** Tokens of the base that this answer had read, and its full length. */
+  baseTokens: number;
+  baseTotalTokens: number;
+}
+
+export interface GenerateChunk {
+  text: string;
+  /** True when the text is reasoning, not answer. */
+  thinking: boolean;
+}
+
+export interface VisionRequest {
+  modelFile: string;
+  mmprojFile: string;
+  /** PNG or JPEG bytes as base64. */
+  imageBase64: string;
+  mimeType: "image/png" | "image/jpeg";
+  prompt: string;
+  system: string;
+  sampling: Sampling;
+  maxTokens: number;
+  contextTokens: number;
+  gpu: "auto" | "cpu";
+  threads?: number;
+}
+
+export interface VisionResult {
+  text: string;
+  stopReason: StopReason;
+  figures: Figures;
+}
+
+export interface SnapshotInfo {
+  id: string;
+  createdAt: string;
+  tokens: number;
+  bytes: number;
+  modelHash: string;
+  layoutHash: string;
+  kvType: KvType;
+}
+
+/** What went wrong, for code; the message is the sentence for people. */
+export type EngineErrorCode =
+  | "modelMissing"
+  | "modelUnreadable"
+  | "modelUnsupported"
+  | "mmprojUnusable"
+  | "outOfMemory"
+  | "noModel"
+  | "noFillInMiddle"
+  | "promptTooLong"
+  | "badGrammar"
+  | "badImage"
+  | "visionFailed"
+  | "backendFailed"
+  | "engineStopped";
+
+export class EngineError extends Error {
+  readonly code: EngineErrorCode;
+  constructor(code: EngineErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "EngineError";
+    this.code = code;
+  }
+}
+
+export interface Cancellable {
+  signal?: AbortSignal;
+}
+
+/** The engine as its callers see it, in-process (`createEngine`) and across the process border (`EngineHost`) alike. */
+export interface Engine {
+  /** Reads a model file's header. Throws EngineError modelMissing, modelUnreadable or modelUnsupported. */
+  inspect(modelFile: string): Promise<ModelFacts>;
+  /** Loads a model and creates both contexts; a model already loaded is released first. */
+  load(options: LoadOptions, hooks?: Cancellable & { onProgress?: (share: number) => void }): Promise<LoadedModel>;
+  unload(): Promise<void>;
+  /** Makes the given parts the base of the long context; returns early with `cancelled` when aborted. */
+  prefill(
+    request: PrefillRequest,
+    hooks?: Cancellable & { onProgress?: (progress: PrefillProgress) => void },
+  ): Promise<PrefillResult>;
+  /** Generates text; resolves with stopReason "cancelled" when aborted. */
+  generate(
+    request: GenerateRequest,
+    hooks?: Cancellable & { onChunk?: (chunk: GenerateChunk) => void },
+  ): Promise<GenerateResult>;
+  /** Answers about an image in a child process that ends with the request or when idle. */
+  see(
+    request: VisionRequest,
+    hooks?: Cancellable & { onChunk?: (chunk: GenerateChunk) => void },
+  ): Promise<VisionResult>;
+  /** Number of tokens of each text, special tokens never recognised. Throws EngineError noModel. */
+  countTokens(texts: string[]): Promise<number[]>;
+  /** Measures the machine; "auto" starts the GPU runtime if there is one. */
+  hardware(options: { gpu: "auto" | "cpu" }): Promise<Hardware>;
+  listSnapshots(dir: string): Promise<SnapshotInfo[]>;
+  dispose(): Promise<void>;
+}

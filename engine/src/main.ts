@@ -1,0 +1,87 @@
+// Entry of the engine process: serves the engine over the process port and ends with its owner.
+import { fileURLToPath } from "node:url";
+import {
+  type CancellationToken,
+  createMessageConnection,
+  IPCMessageReader,
+  IPCMessageWriter,
+  type MessageConnection,
+} from "vscode-jsonrpc/node";
+import type { Engine } from "./api.ts";
+import { createLlamaCppBackend } from "./backends/llamaCpp.ts";
+import { createEngine } from "./engine.ts";
+import {
+  type CallProgress,
+  CountTokensCall,
+  GenerateCall,
+  HardwareCall,
+  InspectCall,
+  ListSnapshotsCall,
+  LoadCall,
+  LogEvent,
+  PrefillCall,
+  ProgressEvent,
+  SeeCall,
+  toWire,
+  UnloadCall,
+} from "./rpc.ts";
+
+/** From source the entries end in .ts, in the build in .mjs under the names the build gives. */
+const VISION_ENTRY = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./visionMain.ts" : "./vision.mjs", import.meta.url),
+);
+
+const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
+const engine = createEngine({
+  backend: createLlamaCppBackend((line) => void connection.sendNotification(LogEvent, { line })),
+  visionEntry: VISION_ENTRY,
+});
+serve(connection, engine);
+connection.listen();
+
+// The owner's end is ours: an engine without a server would hold gigabytes for nobody.
+process.on("disconnect", () => {
+  void engine.dispose().finally(() => process.exit(0));
+});
+
+function serve(connection: MessageConnection, engine: Engine): void {
+  const progress = (callId: number) => (progress: CallProgress) => {
+    void connection.sendNotification(ProgressEvent, { callId, progress });
+  };
+  connection.onRequest(InspectCall, ({ modelFile }) => answer(engine.inspect(modelFile)));
+  connection.onRequest(LoadCall, ({ callId, options }, token) => {
+    const report = progress(callId);
+    return answer(engine.load(options, { signal: asSignal(token), onProgress: (load) => report({ load }) }));
+  });
+  connection.onRequest(UnloadCall, () => answer(engine.unload().then(() => null)));
+  connection.onRequest(PrefillCall, ({ callId, request }, token) => {
+    const report = progress(callId);
+    return answer(engine.prefill(request, { signal: asSignal(token), onProgress: (prefill) => report({ prefill }) }));
+  });
+  connection.onRequest(GenerateCall, ({ callId, request }, token) => {
+    const report = progress(callId);
+    return answer(engine.generate(request, { signal: asSignal(token), onChunk: (chunk) => report({ chunk }) }));
+  });
+  connection.onRequest(SeeCall, ({ callId, request }, token) => {
+    const report = progress(callId);
+    return answer(engine.see(request, { signal: asSignal(token), onChunk: (chunk) => report({ chunk }) }));
+  });
+  connection.onRequest(CountTokensCall, ({ texts }) => answer(engine.countTokens(texts)));
+  connection.onRequest(HardwareCall, (options) => answer(engine.hardware(options)));
+  connection.onRequest(ListSnapshotsCall, ({ dir }) => answer(engine.listSnapshots(dir)));
+}
+
+async function answer<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toWire(error);
+  }
+}
+
+function asSignal(token: CancellationToken): AbortSignal {
+  const controller = new AbortController();
+  if (token.isCancellationRequested) controller.abort();
+  else token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,286 @@
+// Every request and notification of Fathom's own between client and server, besides standard LSP; pure types and constants.
+import {
+  type PartialResultParams,
+  ProtocolNotificationType,
+  ProtocolRequestType,
+  type Range,
+  type WorkDoneProgressParams,
+} from "vscode-languageserver-protocol";
+
+/** Tokens and times of one piece of work, shown wherever its result is shown. Times in milliseconds. */
+export interface Figures {
+  promptTokens: number;
+  reusedTokens: number;
+  evaluatedTokens: number;
+  generatedTokens: number;
+  chunks: number;
+  prefillMs: number;
+  decodeMs: number;
+  firstTokenMs: number;
+  totalMs: number;
+}
+
+/** A place in the workspace, with 0-based lines as everywhere in LSP. */
+export interface Place {
+  uri: string;
+  /** Path relative to its workspace folder, with forward slashes. */
+  path: string;
+  startLine: number;
+  /** Inclusive. */
+  endLine: number;
+  symbol?: string;
+  /** Why it was found, for people: `symbol parseHeader`, `3 words of the question`. */
+  reason: string;
+  preview: string;
+}
+
+export type EngineState =
+  /** No model is configured and the demo model is switched off. */
+  | "noModel"
+  /** The workspace is not trusted: nothing of it is read. */
+  | "untrusted"
+  | "starting"
+  | "loading"
+  | "reading"
+  | "ready"
+  | "restarting"
+  | "failed";
+
+export interface ReadingProgress {
+  phase: "tokenize" | "restore" | "prefill" | "save";
+  doneTokens: number;
+  totalTokens: number;
+  doneFiles: number;
+  totalFiles: number;
+  file: string;
+  tokensPerSecond: number;
+}
+
+export interface ModelStatus {
+  name: string;
+  file: string;
+  demo: boolean;
+  contextTokens: number;
+  kvType: string;
+  gpu: string;
+  canFillInMiddle: boolean;
+  canSeeImages: boolean;
+}
+
+export interface BaseStatus {
+  tokens: number;
+  totalTokens: number;
+  files: number;
+  leftOut: { path: string; reason: string }[];
+  origin: "memory" | "snapshot" | "computed";
+}
+
+/** Everything the status bar and `fathom doctor` need; sent whole on each change. */
+export interface Status {
+  state: EngineState;
+  /** One sentence for people: what is going on, or what to do. */
+  message: string;
+  model?: ModelStatus;
+  reading?: ReadingProgress;
+  base?: BaseStatus;
+  /** Why the last completion showed nothing, or its figures. */
+  lastCompletion?: { reason: string; figures?: Figures };
+  /** How often the engine process was restarted in this session. */
+  engineRestarts: number;
+}
+
+/** Server → client: the status changed. */
+export const StatusNotification = {
+  type: new ProtocolNotificationType<Status, void>("fathom/status"),
+};
+
+/** Client → server: the status now. */
+export const StatusRequest = {
+  type: new ProtocolRequestType<null, Status, never, void, void>("fathom/getStatus"),
+};
+
+export interface PrefillParams extends WorkDoneProgressParams {
+  /** Read again although nothing changed. */
+  force?: boolean;
+}
+
+export interface PrefillOutcome {
+  figures: Figures;
+  cancelled: boolean;
+  origin: "memory" | "snapshot" | "computed";
+  files: number;
+  leftOut: { path: string; reason: string }[];
+  savedBytes?: number;
+  savedMs?: number;
+  restoredMs?: number;
+  notes: string[];
+}
+
+/** Client → server: read the workspace into the model's context. Progress by `$/progress`; cancelling keeps what is read. */
+export const PrefillRequest = {
+  type: new ProtocolRequestType<PrefillParams, PrefillOutcome, never, void, void>("fathom/prefill"),
+};
+
+/** One event of a streamed answer, sent as partial result. */
+export type AnswerEvent =
+  | { kind: "places"; places: Place[] }
+  | { kind: "note"; text: string }
+  | { kind: "thinking"; text: string }
+  | { kind: "text"; text: string };
+
+export interface ChatTurn {
+  role: "user" | "assistant";
+  text: string;
+}
+
+export interface ChatParams extends PartialResultParams {
+  /** The whole conversation, oldest first; the last turn is the question. The server keeps no memory of it. */
+  turns: ChatTurn[];
+  thinking?: boolean;
+}
+
+export type StopReason = "end" | "stopText" | "maxTokens" | "contextFull" | "repetition" | "cancelled";
+
+export interface ChatOutcome {
+  text: string;
+  stopReason: StopReason;
+  /** Absent when no model answered (none is configured): the places still stand. */
+  figures?: Figures;
+  places: Place[];
+  /** Sentence to show under the answer, e.g. that the demo model made it. */
+  notice?: string;
+}
+
+/** Client → server: a question about the workspace. Events arrive as partial results; cancelling ends the answer. */
+export const ChatRequest = {
+  type: new ProtocolRequestType<ChatParams, ChatOutcome, AnswerEvent, void, void>("fathom/chat"),
+};
+
+export interface EditParams extends PartialResultParams {
+  uri: string;
+  range: Range;
+  instruction: string;
+}
+
+export interface EditOutcome {
+  uri: string;
+  range: Range;
+  /** Text of the range that the proposal was made for; apply only if it is still there. */
+  original: string;
+  proposal: string;
+  stopReason: StopReason;
+  figures: Figures;
+  notice?: string;
+}
+
+/** Client → server: propose a replacement for a selection. Nothing is written; the client shows the diff. */
+export const EditRequest = {
+  type: new ProtocolRequestType<EditParams, EditOutcome, AnswerEvent, void, void>("fathom/edit"),
+};
+
+export interface ScreenshotParams extends PartialResultParams {
+  imageBase64: string;
+  mimeType: string;
+  /** What to make of it, e.g. `a React component`; empty: plain HTML. */
+  instruction: string;
+}
+
+export interface ScreenshotOutcome {
+  code: string;
+  /** VS Code language id of the code. */
+  languageId: string;
+  stopReason: StopReason;
+  figures: Figures;
+  notice?: string;
+}
+
+/** Client → server: code for the user interface in an image. */
+export const ScreenshotRequest = {
+  type: new ProtocolRequestType<ScreenshotParams, ScreenshotOutcome, AnswerEvent, void, void>("fathom/screenshot"),
+};
+
+export interface SearchParams {
+  query: string;
+  /** Most places to return; default 20. */
+  limit?: number;
+}
+
+/** Client → server: places by symbol and text; works without a model. */
+export const SearchRequest = {
+  type: new ProtocolRequestType<SearchParams, Place[], never, void, void>("fathom/search"),
+};
+
+/** A model the user can choose: from the catalogue, imported, or the demo model. */
+export interface ModelChoice {
+  id: string;
+  title: string;
+  detail: string;
+  parameters: string;
+  licence: string;
+  /** Where it would be downloaded from; absent for local files. */
+  source?: string;
+  downloadBytes: number;
+  installed: boolean;
+  selected: boolean;
+  /** Sentence: does it fit this machine, and with how much context. */
+  fit: string;
+}
+
+/** Client → server: the models, installed or not. */
+export const ListModelsRequest = {
+  type: new ProtocolRequestType<null, ModelChoice[], never, void, void>("fathom/listModels"),
+};
+
+export interface DownloadModelParams extends WorkDoneProgressParams {
+  id: string;
+  /** The host the user agreed to connect to, as shown to them; must equal the source's host, else nothing is fetched. */
+  consentToHost: string;
+}
+
+/** Client → server: download a model; resumes a partial one. Progress by `$/progress`. */
+export const DownloadModelRequest = {
+  type: new ProtocolRequestType<DownloadModelParams, ModelChoice, never, void, void>("fathom/downloadModel"),
+};
+
+/** Client → server: use a local GGUF file where it is. */
+export const ImportModelRequest = {
+  type: new ProtocolRequestType<{ file: string; mmproj?: string }, ModelChoice, never, void, void>(
+    "fathom/importModel",
+  ),
+};
+
+/** Client → server: choose an installed model; it is loaded at once. */
+export const SelectModelRequest = {
+  type: new ProtocolRequestType<{ id: string }, Status, never, void, void>("fathom/selectModel"),
+};
+
+/** Client → server: end the engine process and start a new one. */
+export const RestartEngineRequest = {
+  type: new ProtocolRequestType<null, Status, never, void, void>("fathom/restartEngine"),
+};
+
+export interface DoctorRow {
+  topic: string;
+  verdict: "good" | "warning" | "bad";
+  text: string;
+}
+
+/** Client → server: hardware, backends, model file and paths, each with a verdict. */
+export const DoctorRequest = {
+  type: new ProtocolRequestType<null, DoctorRow[], never, void, void>("fathom/doctor"),
+};
+
+/** Client → server: the user trusted the workspace after the server started. */
+export const TrustGrantedNotification = {
+  type: new ProtocolNotificationType<null, void>("fathom/trustGranted"),
+};
+
+/** What the client tells in `initializationOptions`. */
+export interface InitializationOptions {
+  /** False: no model runs on this workspace until TrustGrantedNotification. Default true. */
+  trusted?: boolean;
+  /** Folder for models and snapshots; default: the user's data folder. */
+  storageDir?: string;
+  /** Settings for clients without `workspace/configuration`, in the shape of `FathomSettings`. */
+  settings?: unknown;
+}
