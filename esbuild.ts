@@ -5,9 +5,14 @@ import { type BuildOptions, build } from "esbuild";
 /** Native packages stay outside the bundles: they load binaries by their own paths. */
 const NATIVE = ["node-llama-cpp", "@fugood/llama.node"];
 
-/** ESM bundles need `require` for the CommonJS packages inside them. */
-const REQUIRE_IN_ESM =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+/** CommonJS packages inside an ESM bundle expect these names. */
+const COMMONJS_IN_ESM = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __fileURLToPath } from 'node:url';",
+  "const require = __createRequire(import.meta.url);",
+  "const __filename = __fileURLToPath(import.meta.url);",
+  "const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
+].join("\n");
 
 const node: BuildOptions = {
   bundle: true,
@@ -16,7 +21,7 @@ const node: BuildOptions = {
   sourcemap: "linked",
   legalComments: "none",
 };
-const esm: BuildOptions = { ...node, format: "esm", outExtension: { ".js": ".mjs" }, banner: { js: REQUIRE_IN_ESM } };
+const esm: BuildOptions = { ...node, format: "esm", outExtension: { ".js": ".mjs" }, banner: { js: COMMONJS_IN_ESM } };
 
 await rm("dist", { recursive: true, force: true });
 await Promise.all([

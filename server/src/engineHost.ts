@@ -6,6 +6,7 @@ import {
   IPCMessageReader,
   IPCMessageWriter,
   type MessageConnection,
+  type RequestParam,
   type RequestType,
 } from "vscode-jsonrpc/node";
 import {
@@ -190,7 +191,7 @@ export class EngineHost implements Engine {
     signal?.addEventListener("abort", cancel, { once: true });
     if (signal?.aborted) cancel();
     try {
-      const result = await connection.sendRequest(type, params, source.token);
+      const result = await connection.sendRequest(type, params as RequestParam<P>, source.token);
       if (this.#crashes.stage === type.method) this.#crashes.inARow = 0;
       return result;
     } catch (error) {

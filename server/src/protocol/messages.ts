@@ -1,9 +1,11 @@
 // Every request and notification of Fathom's own between client and server, besides standard LSP; pure types and constants.
 import {
+  NotificationType,
   type PartialResultParams,
   ProtocolNotificationType,
   ProtocolRequestType,
   type Range,
+  RequestType,
   type WorkDoneProgressParams,
 } from "vscode-languageserver-protocol";
 
@@ -96,7 +98,7 @@ export const StatusNotification = {
 
 /** Client → server: the status now. */
 export const StatusRequest = {
-  type: new ProtocolRequestType<null, Status, never, void, void>("fathom/getStatus"),
+  type: new RequestType<null, Status, void>("fathom/getStatus"),
 };
 
 export interface PrefillParams extends WorkDoneProgressParams {
@@ -228,7 +230,7 @@ export interface ModelChoice {
 
 /** Client → server: the models, installed or not. */
 export const ListModelsRequest = {
-  type: new ProtocolRequestType<null, ModelChoice[], never, void, void>("fathom/listModels"),
+  type: new RequestType<null, ModelChoice[], void>("fathom/listModels"),
 };
 
 export interface DownloadModelParams extends WorkDoneProgressParams {
@@ -256,7 +258,7 @@ export const SelectModelRequest = {
 
 /** Client → server: end the engine process and start a new one. */
 export const RestartEngineRequest = {
-  type: new ProtocolRequestType<null, Status, never, void, void>("fathom/restartEngine"),
+  type: new RequestType<null, Status, void>("fathom/restartEngine"),
 };
 
 export interface DoctorRow {
@@ -267,12 +269,12 @@ export interface DoctorRow {
 
 /** Client → server: hardware, backends, model file and paths, each with a verdict. */
 export const DoctorRequest = {
-  type: new ProtocolRequestType<null, DoctorRow[], never, void, void>("fathom/doctor"),
+  type: new RequestType<null, DoctorRow[], void>("fathom/doctor"),
 };
 
 /** Client → server: the user trusted the workspace after the server started. */
 export const TrustGrantedNotification = {
-  type: new ProtocolNotificationType<null, void>("fathom/trustGranted"),
+  type: new NotificationType<null>("fathom/trustGranted"),
 };
 
 /** What the client tells in `initializationOptions`. */

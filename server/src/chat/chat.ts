@@ -1,0 +1,134 @@
+// Answers questions about the workspace: where to look at once, then the model's answer, streamed.
+import type { Connection } from "vscode-languageserver/node";
+import type { Engine, GenerateResult, PromptPart, Sampling } from "../../../engine/src/api.ts";
+import { readTextFile } from "../codebase/readText.ts";
+import type { Workspace } from "../codebase/workspace.ts";
+import type { WorkspaceReader } from "../codebase/workspaceReader.ts";
+import type { Documents } from "../documents.ts";
+import type { ModelSession } from "../modelSession.ts";
+import { promptText } from "../promptTexts.ts";
+import { FathomErrorCodes } from "../protocol/errors.ts";
+import { type AnswerEvent, type ChatOutcome, type ChatParams, ChatRequest, type Place } from "../protocol/messages.ts";
+import { answerStream, cutOffNote, handle, joinNotes, RequestError } from "../requests.ts";
+import type { SettingsStore } from "../settingsStore.ts";
+import { ChatPrompt, type Excerpt } from "./chatPrompt.ts";
+
+/** "Where to look" is read at a glance. */
+const PLACES_SHOWN = 6;
+
+/** Qwen3.5's recommendations for instruct and for precise reasoning (QWEN35.md 1.6). */
+const ANSWER_SAMPLING: Sampling = { temperature: 0.7, topP: 0.8, topK: 20, presencePenalty: 1.5 };
+const THINKING_SAMPLING: Sampling = { temperature: 0.6, topP: 0.95, topK: 20 };
+
+export interface ChatOptions {
+  connection: Connection;
+  engine: Engine;
+  session: ModelSession;
+  settings: SettingsStore;
+  documents: Documents;
+  workspace: Workspace;
+  reader: WorkspaceReader;
+}
+
+export class Chat {
+  readonly #options: ChatOptions;
+  readonly #prompt = new ChatPrompt();
+
+  constructor(options: ChatOptions) {
+    this.#options = options;
+  }
+
+  register(): void {
+    const { connection } = this.#options;
+    handle(connection, ChatRequest.type, (params, signal) =>
+      this.#answer(params, answerStream(connection, params.partialResultToken), signal),
+    );
+  }
+
+  async #answer(params: ChatParams, send: (event: AnswerEvent) => void, signal: AbortSignal): Promise<ChatOutcome> {
+    const { session, workspace } = this.#options;
+    session.assertTrusted();
+    const question = params.turns.at(-1);
+    if (question?.role !== "user" || question.text.trim() === "") {
+      throw new RequestError(FathomErrorCodes.badRequest, "There is no question to answer.");
+    }
+    const places = await workspace.search(question.text, PLACES_SHOWN);
+    send({ kind: "places", places });
+    const excerpts = await this.#excerpts(places);
+    const result = await this.#generate(params, excerpts, send, signal);
+    if (result === undefined) return withoutModel(places);
+    const note = partialNote(result);
+    if (note !== undefined) send({ kind: "note", text: note });
+    const { text, stopReason, figures } = result;
+    const notice = joinNotes(session.notice, note, cutOffNote(stopReason));
+    return { text, stopReason, figures, places, notice };
+  }
+
+  /** @returns Undefined if no model is set: the places are the answer then. */
+  async #generate(
+    params: ChatParams,
+    excerpts: Excerpt[],
+    send: (event: AnswerEvent) => void,
+    signal: AbortSignal,
+  ): Promise<GenerateResult | undefined> {
+    const { engine, session, settings } = this.#options;
+    try {
+      await session.require();
+    } catch (error) {
+      if (error instanceof RequestError && error.code === FathomErrorCodes.noModel) return undefined;
+      throw error;
+    }
+    const { maxTokens, thinking: thinkingSetting } = settings.current.chat;
+    const thinking = params.thinking ?? thinkingSetting;
+    const messages = this.#prompt.messages(await this.#systemParts(), params.turns, excerpts);
+    const sampling = thinking ? THINKING_SAMPLING : ANSWER_SAMPLING;
+    return engine.generate(
+      { kind: "chat", messages, thinking, sampling, maxTokens },
+      { signal, onChunk: (chunk) => send({ kind: chunk.thinking ? "thinking" : "text", text: chunk.text }) },
+    );
+  }
+
+  /** What follows the base: the newest texts of changed files, or the rules themselves if nothing was read. */
+  async #systemParts(): Promise<PromptPart[]> {
+    const { reader, documents } = this.#options;
+    const { base } = reader;
+    if (base === "none") return [{ text: `${promptText("system")}\n` }];
+    const parts = await reader.overlay.parts(documents);
+    if (base === "partial") parts.push({ text: `\n${promptText("halfRead")}\n` });
+    return parts;
+  }
+
+  async #excerpts(places: readonly Place[]): Promise<Excerpt[]> {
+    const { reader } = this.#options;
+    const excerpts: Excerpt[] = [];
+    for (const place of places) {
+      const known = reader.base === "whole" && reader.overlay.isInBase(place.path);
+      excerpts.push({ place, text: known ? undefined : await this.#textAt(place) });
+    }
+    return excerpts;
+  }
+
+  async #textAt(place: Place): Promise<string | undefined> {
+    const { documents, workspace } = this.#options;
+    const open = documents.get(place.uri)?.getText();
+    const file = workspace.fileOf(place.uri);
+    const read = open !== undefined || file === undefined ? undefined : await readTextFile(file);
+    const text = open ?? (read !== undefined && "text" in read ? read.text : undefined);
+    return text
+      ?.split(/\r?\n/)
+      .slice(place.startLine, place.endLine + 1)
+      .join("\n");
+  }
+}
+
+function withoutModel(places: Place[]): ChatOutcome {
+  const notice = "No model is set, so these places are the answer. Choose or download a model with Get Model….";
+  return { text: "", stopReason: "end", places, notice };
+}
+
+function partialNote(result: GenerateResult): string | undefined {
+  const { baseTokens, baseTotalTokens } = result;
+  if (baseTokens >= baseTotalTokens) return undefined;
+  const share = Math.floor((100 * baseTokens) / baseTotalTokens);
+  return `Answered with ${share} % of the workspace read (${baseTokens.toLocaleString("en")} of ${baseTotalTokens.toLocaleString("en")} tokens).`;
+}

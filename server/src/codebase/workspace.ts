@@ -1,0 +1,151 @@
+// The workspace as the server knows it: folders, files, their texts for search, and what changed since they were read.
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Connection, InitializeParams, WorkspaceFolder as LspFolder } from "vscode-languageserver/node";
+import type { Documents } from "../documents.ts";
+import { SearchIndex } from "../index/search.ts";
+import { type Place, SearchRequest } from "../protocol/messages.ts";
+import { handle } from "../requests.ts";
+import { collectFiles, type FileSet } from "./fileSet.ts";
+import { readTextFile } from "./readText.ts";
+import type { WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
+
+/** Files read at once while indexing. */
+const INDEX_BATCH = 64;
+
+const DEFAULT_SEARCH_LIMIT = 20;
+
+export class Workspace {
+  readonly #documents: Documents;
+  readonly #index = new SearchIndex();
+  #folders: WorkspaceFolder[];
+  #fileSet: FileSet = { files: [], leftOut: [] };
+  /** Files by uri, of the last collection. */
+  #byUri = new Map<string, WorkspaceFile>();
+  /** True until the file set was collected, and again after files came, went or changed outside the editor. */
+  #stale = true;
+  #collecting: Promise<void> = Promise.resolve();
+  /** Uris that changed on disk since `takeChanged` was last called. */
+  readonly #changedOnDisk = new Set<string>();
+
+  constructor(params: InitializeParams, documents: Documents) {
+    this.#documents = documents;
+    this.#folders = foldersOf(params);
+    documents.onChange((uri) => this.#indexOpenDocument(uri));
+  }
+
+  register(connection: Connection): void {
+    connection.onDidChangeWatchedFiles(({ changes }) => {
+      for (const { uri } of changes) this.#changedOnDisk.add(uri);
+      this.#stale = true;
+    });
+    connection.onNotification("workspace/didChangeWorkspaceFolders", (params: FolderChange) => {
+      const removed = new Set(params.event.removed.map((folder) => fileURLToPath(folder.uri)));
+      this.#folders = this.#folders.filter((folder) => !removed.has(folder.path));
+      this.#folders.push(...params.event.added.map(asFolder));
+      this.#stale = true;
+    });
+    handle(connection, SearchRequest.type, ({ query, limit }) => this.search(query, limit ?? DEFAULT_SEARCH_LIMIT));
+  }
+
+  get folders(): readonly WorkspaceFolder[] {
+    return this.#folders;
+  }
+
+  /** Name for the repository in prompts. */
+  get name(): string {
+    return this.#folders.map((folder) => folder.name).join("+") || "workspace";
+  }
+
+  /** Uris that changed on disk since the last call. */
+  takeChangedOnDisk(): string[] {
+    const changed = [...this.#changedOnDisk];
+    this.#changedOnDisk.clear();
+    return changed;
+  }
+
+  /** The file of this uri, if it belongs to the workspace and is not left out. */
+  fileOf(uri: string): WorkspaceFile | undefined {
+    return this.#byUri.get(uri);
+  }
+
+  /** Path for people: relative to its workspace folder, else the file's name. */
+  pathOf(uri: string): string {
+    const known = this.#byUri.get(uri);
+    if (known !== undefined) return known.path;
+    const name = decodeURIComponent(uri.split("/").at(-1) ?? uri);
+    return name === "" ? uri : name;
+  }
+
+  /** Collects files and indexes their texts if anything changed since the last time. @throws The signal's reason. */
+  async files(signal?: AbortSignal): Promise<FileSet> {
+    // One collection at a time; whoever comes later sees its result.
+    const before = this.#collecting;
+    this.#collecting = before.catch(() => undefined).then(() => (this.#stale ? this.#collect(signal) : undefined));
+    await this.#collecting;
+    return this.#fileSet;
+  }
+
+  /** Places by symbol and text, open documents as they are in the editor. */
+  async search(query: string, limit: number): Promise<Place[]> {
+    await this.files();
+    return this.#index.search(query, { limit });
+  }
+
+  async #collect(signal?: AbortSignal): Promise<void> {
+    this.#stale = false;
+    try {
+      this.#fileSet = await collectFiles(this.#folders, { signal });
+      this.#byUri = new Map(this.#fileSet.files.map((file) => [uriOf(file), file]));
+      await this.#indexAll(signal);
+    } catch (error) {
+      this.#stale = true;
+      throw error;
+    }
+  }
+
+  async #indexAll(signal?: AbortSignal): Promise<void> {
+    const entries: { path: string; uri: string; text: string }[] = [];
+    const { files } = this.#fileSet;
+    for (let start = 0; start < files.length; start += INDEX_BATCH) {
+      signal?.throwIfAborted();
+      const batch = files.slice(start, start + INDEX_BATCH);
+      const texts = await Promise.all(batch.map((file) => readTextFile(file)));
+      for (const [position, read] of texts.entries()) {
+        const file = batch[position]!;
+        if (read === undefined || "skipped" in read) continue;
+        const uri = uriOf(file);
+        entries.push({ path: file.path, uri, text: this.#documents.get(uri)?.getText() ?? read.text });
+      }
+    }
+    await this.#index.update(entries);
+  }
+
+  /** Closing a document means that its text on disk counts again. */
+  #indexOpenDocument(uri: string): void {
+    const file = this.#byUri.get(uri);
+    if (file === undefined) return;
+    const document = this.#documents.get(uri);
+    if (document === undefined) this.#stale = true;
+    else this.#index.updateFile({ path: file.path, uri, text: document.getText() });
+  }
+}
+
+interface FolderChange {
+  event: { added: LspFolder[]; removed: LspFolder[] };
+}
+
+/** The uri that clients use for a file. */
+export function uriOf(file: WorkspaceFile): string {
+  return pathToFileURL(file.absolutePath).href;
+}
+
+function foldersOf(params: InitializeParams): WorkspaceFolder[] {
+  if (params.workspaceFolders)
+    return params.workspaceFolders.filter(({ uri }) => uri.startsWith("file:")).map(asFolder);
+  const root = params.rootUri;
+  return root?.startsWith("file:") ? [asFolder({ uri: root, name: root.split("/").at(-1) ?? "workspace" })] : [];
+}
+
+function asFolder(folder: LspFolder): WorkspaceFolder {
+  return { name: folder.name, path: fileURLToPath(folder.uri) };
+}

@@ -1,0 +1,107 @@
+// Looks at machine, model, files and folders and says of each whether it is good, with what to do if not.
+import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import type { Connection } from "vscode-languageserver/node";
+import type { Engine } from "../../engine/src/api.ts";
+import type { Workspace } from "./codebase/workspace.ts";
+import type { ModelSession } from "./modelSession.ts";
+import { formatBytes } from "./models/catalog.ts";
+import { explainFit, fitsMemory } from "./models/fit.ts";
+import { DoctorRequest, type DoctorRow, type Status } from "./protocol/messages.ts";
+import { handle } from "./requests.ts";
+import type { SettingsStore } from "./settingsStore.ts";
+
+/** Less free memory than this leaves no room for a model beside an editor. */
+const LITTLE_MEMORY_BYTES = 2 * 1024 ** 3;
+/** A snapshot of a long context takes gigabytes. */
+const LITTLE_DISK_BYTES = 10 * 1024 ** 3;
+
+export interface DoctorOptions {
+  engine: Engine;
+  session: ModelSession;
+  settings: SettingsStore;
+  workspace: Workspace;
+  status: { readonly current: Status };
+  storageDir: string;
+}
+
+export function registerDoctor(connection: Connection, options: DoctorOptions): void {
+  handle(connection, DoctorRequest.type, async () => [
+    ...(await machineRows(options)),
+    ...(await modelRows(options)),
+    ...(await workspaceRows(options)),
+    ...(await storageRows(options)),
+  ]);
+}
+
+async function machineRows({ engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
+  const hardware = await engine.hardware({ gpu: settings.current.model.gpu });
+  const free = `${formatBytes(hardware.freeMemoryBytes)} free of ${formatBytes(hardware.totalMemoryBytes)}`;
+  const { gpu } = hardware;
+  return [
+    row("machine", "good", `${hardware.platform}, ${hardware.cpu}, ${hardware.cores} cores`),
+    hardware.freeMemoryBytes < LITTLE_MEMORY_BYTES
+      ? row("memory", "warning", `${free}: close programs or choose a smaller model`)
+      : row("memory", "good", free),
+    gpu === undefined
+      ? row("GPU", "warning", "none in use: everything works, but reading a large workspace takes long")
+      : row("GPU", "good", `${gpu.name}, ${formatBytes(gpu.freeBytes)} free of ${formatBytes(gpu.totalBytes)}`),
+    row("runtime", "good", `${hardware.runtime}, engine resident ${formatBytes(hardware.residentBytes)}`),
+  ];
+}
+
+async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[]> {
+  let active = session.active;
+  try {
+    active = await session.require();
+  } catch (error) {
+    return [row("model", "bad", error instanceof Error ? error.message : String(error))];
+  }
+  const { info, installed, plan } = active;
+  const rows = [
+    row("model", installed.demo ? "warning" : "good", `${status.current.message} (${installed.file})`),
+    row("context", fitsMemory(plan) ? "good" : "warning", `${plan.sentence} ${explainFit(plan).join("; ")}`),
+    row("threads", "good", `${info.threads} for the CPU part, on ${info.gpu}`),
+    info.canFillInMiddle
+      ? row("completion", "good", "fill-in-the-middle tokens are there")
+      : row("completion", "bad", "the model has no fill-in-the-middle tokens: inline completion is off"),
+  ];
+  const images = info.canSeeImages
+    ? row("images", "good", "a projector is set; it is checked when an image is read")
+    : row("images", "warning", "no projector (mmproj) beside the model: screenshots cannot be read");
+  return [...rows, images];
+}
+
+async function workspaceRows({ workspace, status }: DoctorOptions): Promise<DoctorRow[]> {
+  if (workspace.folders.length === 0) return [row("workspace", "warning", "no folder is open")];
+  const { files, leftOut } = await workspace.files();
+  const { base } = status.current;
+  const read =
+    base === undefined
+      ? "nothing read yet"
+      : `${base.files} files in the context, ${base.tokens.toLocaleString("en")} of ${base.totalTokens.toLocaleString("en")} tokens (${base.origin})`;
+  return [row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${read}`)];
+}
+
+async function storageRows({ storageDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
+  try {
+    await mkdir(storageDir, { recursive: true });
+    await access(storageDir, constants.W_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [row("storage", "bad", `${storageDir} cannot be written (${reason}): models and snapshots are not kept`)];
+  }
+  const { bavail, bsize } = await statfs(storageDir);
+  const freeBytes = bavail * bsize;
+  const snapshots = await engine.listSnapshots(join(storageDir, "snapshots"));
+  const bytes = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
+  const saved = settings.current.context.snapshots
+    ? `${snapshots.length} snapshots, ${formatBytes(bytes)}`
+    : "snapshots are switched off";
+  const text = `${storageDir}: ${saved}; ${formatBytes(freeBytes)} free`;
+  return [row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text)];
+}
+
+function row(topic: string, verdict: DoctorRow["verdict"], text: string): DoctorRow {
+  return { topic, verdict, text };
+}

@@ -1,0 +1,11 @@
+// Entry of the language server: finds what ships beside it and speaks LSP over stdio, node IPC or a socket.
+import { fileURLToPath } from "node:url";
+import { createConnection, ProposedFeatures } from "vscode-languageserver/node";
+import { startServer } from "./server.ts";
+
+const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+startServer(createConnection(ProposedFeatures.all), {
+  engineEntry: beside("./engine.mjs"),
+  demoModelDir: beside("./models/nano"),
+});

@@ -1,0 +1,42 @@
+// Holds the current settings: pulled from clients that can be asked, else taken from the start options.
+import type { Connection, InitializeParams } from "vscode-languageserver/node";
+import type { InitializationOptions } from "./protocol/messages.ts";
+import { DEFAULT_SETTINGS, type FathomSettings, parseSettings, SETTINGS_SECTION } from "./protocol/settings.ts";
+
+export class SettingsStore {
+  /** Called after a change with the settings before and now. */
+  onChange: (before: FathomSettings, now: FathomSettings) => void = () => {};
+  readonly #connection: Connection;
+  readonly #canAsk: boolean;
+  readonly #startOptions: unknown;
+  #current: FathomSettings = DEFAULT_SETTINGS;
+
+  constructor(connection: Connection, params: InitializeParams) {
+    this.#connection = connection;
+    this.#canAsk = params.capabilities.workspace?.configuration === true;
+    this.#startOptions = (params.initializationOptions as InitializationOptions | undefined)?.settings;
+    connection.onDidChangeConfiguration(async ({ settings }) => {
+      const before = this.#current;
+      // Clients that cannot be asked send the values with the notification.
+      if (this.#canAsk) await this.refresh();
+      else this.#adopt((settings as Record<string, unknown> | null)?.[SETTINGS_SECTION] ?? settings);
+      this.onChange(before, this.#current);
+    });
+  }
+
+  get current(): FathomSettings {
+    return this.#current;
+  }
+
+  /** Start options win over nothing but stand for clients without configuration; a client's own values win. */
+  async refresh(): Promise<void> {
+    const asked = this.#canAsk ? await this.#connection.workspace.getConfiguration(SETTINGS_SECTION) : undefined;
+    this.#adopt(asked ?? this.#startOptions);
+  }
+
+  #adopt(value: unknown): void {
+    const { settings, problems } = parseSettings(value);
+    this.#current = settings;
+    for (const problem of problems) this.#connection.console.warn(problem);
+  }
+}
