@@ -217,6 +217,8 @@ export interface VisionResult {
   text: string;
   stopReason: StopReason;
   figures: Figures;
+  /** Sentences about what did not work but did not stop the work, e.g. the GPU. */
+  notes: string[];
 }
 
 export interface SnapshotInfo {

@@ -32,8 +32,11 @@ import { SnapshotStore } from "./snapshotStore.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { Vision } from "./vision.ts";
 
-/** Most tokens of one evaluation. Larger batches need larger compute buffers and delay urgent work. */
-const BATCH_TOKENS = { cpu: 512, gpu: 2048 };
+/**
+ * Most tokens of one evaluation. The logits buffer alone takes 4 bytes × vocabulary × batch in each context: at 2048
+ * that would be 2 GB for Qwen3.5's 248,320 tokens, at 512 it is 0.5 GB.
+ */
+const BATCH_TOKENS = 512;
 
 /** Fill-in-the-middle needs exactly these (QWEN35.md 1.7). */
 const FIM_TOKENS = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"];
@@ -188,17 +191,16 @@ class LocalEngine implements Engine {
     const tokenizer = new Tokenizer(model.vocabulary);
     const template = new ChatTemplate(model.chatTemplate, tokenizer);
     const { kvType, chunkTokens, contextTokens, completionContextTokens } = options;
-    const batchTokens = model.gpu === "CPU" ? BATCH_TOKENS.cpu : BATCH_TOKENS.gpu;
     const policy = new CheckpointPolicy(options.checkpointBytes, facts.recurrentStateBytes);
     const long = new Sequence(
-      await model.createSequence({ contextTokens, batchTokens, kvType, maxCheckpoints: UNREACHED_COUNT }),
+      await model.createSequence({ contextTokens, batchTokens: BATCH_TOKENS, kvType, maxCheckpoints: UNREACHED_COUNT }),
       this.#scheduler,
       { chunkTokens, mayTakeCheckpoint: (used) => policy.hasRoom(used) },
     );
     const completion = new Sequence(
       await model.createSequence({
         contextTokens: completionContextTokens,
-        batchTokens,
+        batchTokens: BATCH_TOKENS,
         kvType,
         maxCheckpoints: COMPLETION_CHECKPOINTS,
       }),

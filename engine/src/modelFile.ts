@@ -56,7 +56,7 @@ export async function readModelFacts(file: string): Promise<ModelFacts> {
     );
   }
   await assertComplete(file, info, "modelUnreadable");
-  return { file, weightBytes: (await stat(file)).size, ...architectureFacts(info, architecture) };
+  return { file, weightBytes: (await stat(file)).size, ...architectureFacts(file, info, architecture) };
 }
 
 /**
@@ -144,13 +144,20 @@ function leastTensorBytes(tensor: GgufTensorInfo): number {
 
 type Numbers = Record<string, number | number[] | undefined>;
 
-function architectureFacts(info: GgufFileInfo, architecture: string): Omit<ModelFacts, "file" | "weightBytes"> {
-  const metadata = info.architectureMetadata as unknown as Numbers & { attention: Numbers; ssm?: Numbers };
+function architectureFacts(
+  file: string,
+  info: GgufFileInfo,
+  architecture: string,
+): Omit<ModelFacts, "file" | "weightBytes"> {
+  const metadata = info.architectureMetadata as unknown as Numbers & { attention?: Numbers; ssm?: Numbers };
   const number = (value: number | number[] | undefined) => (typeof value === "number" ? value : 0);
   const layers = number(metadata.block_count) - number(metadata.nextn_predict_layers);
   const interval = number(metadata.full_attention_interval) || DEFAULT_ATTENTION_INTERVAL;
   const attentionLayers = Math.floor(layers / interval);
   const { attention, ssm } = metadata;
+  if (attention === undefined || layers <= 0) {
+    throw new EngineError("modelUnreadable", `The file ${file} lacks the sizes of its layers. Download it again.`);
+  }
   const heads = number(attention.head_count_kv);
   const elementsPerToken = attentionLayers * heads * (number(attention.key_length) + number(attention.value_length));
   const name = String(info.metadata.general.name ?? architecture);

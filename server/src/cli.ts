@@ -19,6 +19,7 @@ import { type Output, silentOutput, terminalOutput } from "./cli/output.ts";
 import type { CommandContext, CommandResult } from "./cli/session.ts";
 import { tour } from "./cli/tour.ts";
 import { ui } from "./cli/uiCommand.ts";
+import { FathomErrorCodes } from "./protocol/errors.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const;
 type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -93,12 +94,18 @@ function report(error: unknown, { json, command, cancelled }: Situation): ExitCo
   }
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof ResponseError ? error.code : undefined;
-  if (json) print({ command, ok: false, error: { message, code } });
+  const about = (error instanceof UsageError ? error.command : undefined) ?? command;
+  if (json) print({ command: about, ok: false, error: { message, code } });
   else process.stderr.write(`fathom: ${message}\n`);
+  if (!json && needsModel(code)) process.stderr.write("See “fathom models”, or pass a model with --model FILE.\n");
   if (!(error instanceof UsageError)) return EXIT.failed;
-  const about = error.command ?? command;
   if (!json) process.stderr.write(`See “fathom help${about === undefined ? "" : ` ${about}`}”.\n`);
   return EXIT.usage;
+}
+
+/** The server's sentences name the commands of editors. */
+function needsModel(code: number | undefined): boolean {
+  return code === FathomErrorCodes.noModel || code === FathomErrorCodes.modelUnusable;
 }
 
 async function help({ arguments: [name], output }: Invocation & { output: Output }): Promise<CommandResult> {

@@ -17,7 +17,7 @@ const LITTLE_MEMORY_BYTES = 2 * 1024 ** 3;
 const LITTLE_DISK_BYTES = 10 * 1024 ** 3;
 
 export interface DoctorOptions {
-  engine: Engine;
+  engine: Engine & { readonly pid: number | undefined };
   session: ModelSession;
   settings: SettingsStore;
   workspace: Workspace;
@@ -46,7 +46,11 @@ async function machineRows({ engine, settings }: DoctorOptions): Promise<DoctorR
     gpu === undefined
       ? row("GPU", "warning", "none in use: everything works, but reading a large workspace takes long")
       : row("GPU", "good", `${gpu.name}, ${formatBytes(gpu.freeBytes)} free of ${formatBytes(gpu.totalBytes)}`),
-    row("runtime", "good", `${hardware.runtime}, engine resident ${formatBytes(hardware.residentBytes)}`),
+    row(
+      "runtime",
+      "good",
+      `${hardware.runtime}; engine process ${engine.pid}, ${formatBytes(hardware.residentBytes)} resident`,
+    ),
   ];
 }
 

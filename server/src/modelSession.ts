@@ -1,5 +1,5 @@
 // Which model runs: chooses it, loads it with the best plan that works, and brings it back after a crash.
-import { EngineError, type LoadedModel } from "../../engine/src/api.ts";
+import { EngineError, type Hardware, type LoadedModel } from "../../engine/src/api.ts";
 import type { EngineCrash, EngineHost } from "./engineHost.ts";
 import { type FitPlan, planFits } from "./models/fit.ts";
 import type { InstalledModel, ModelLibrary } from "./models/library.ts";
@@ -17,6 +17,8 @@ export interface ActiveModel {
   info: LoadedModel;
   installed: InstalledModel;
   plan: FitPlan;
+  /** The machine as it was before the model took its memory. */
+  hardware: Hardware;
 }
 
 export class ModelSession {
@@ -147,7 +149,7 @@ export class ModelSession {
     const hardware = await this.#engine.hardware({ gpu: model.gpu });
     const plans = planFits(facts, hardware, { ...context, gpu: model.gpu });
     const mmprojFile = model.mmproj === "" ? installed.mmproj : model.mmproj;
-    const active = await this.#loadBestPlan(installed, plans, mmprojFile);
+    const active = { ...(await this.#loadBestPlan(installed, plans, mmprojFile)), hardware };
     this.#active = active;
     this.#status.update({
       state: "ready",
@@ -166,7 +168,7 @@ export class ModelSession {
     return active;
   }
 
-  async #loadBestPlan(installed: InstalledModel, plans: FitPlan[], mmprojFile?: string): Promise<ActiveModel> {
+  async #loadBestPlan(installed: InstalledModel, plans: FitPlan[], mmprojFile?: string) {
     if (this.#failedPlans.file !== installed.file) this.#failedPlans = { file: installed.file, count: 0 };
     // The smallest plan is always tried: it may be all that there is.
     const first = Math.min(this.#failedPlans.count, plans.length - 1);

@@ -104,13 +104,12 @@ class FathomServer {
       documents,
       workspace: this.#workspace,
       reader: this.#reader,
-      assertTrusted: () => this.#session.assertTrusted(),
     };
     new InlineCompletion(shared).register();
     new Chat(shared).register();
     new Edit(shared).register();
     new Screenshot(shared).register();
-    this.#workspace.register(connection);
+    this.#workspace.register(connection, () => this.#session.assertTrusted());
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
     registerDoctor(connection, { ...shared, storageDir });

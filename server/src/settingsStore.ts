@@ -10,6 +10,7 @@ export class SettingsStore {
   readonly #canAsk: boolean;
   readonly #startOptions: unknown;
   #current: FathomSettings = DEFAULT_SETTINGS;
+  #refreshing: Promise<void> = Promise.resolve();
 
   constructor(connection: Connection, params: InitializeParams) {
     this.#connection = connection;
@@ -28,8 +29,19 @@ export class SettingsStore {
     return this.#current;
   }
 
+  /** The settings after a change that the client has announced but not yet told. */
+  async latest(): Promise<FathomSettings> {
+    await this.#refreshing;
+    return this.#current;
+  }
+
   /** Start options win over nothing but stand for clients without configuration; a client's own values win. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    this.#refreshing = this.#ask();
+    return this.#refreshing;
+  }
+
+  async #ask(): Promise<void> {
     const asked = this.#canAsk ? await this.#connection.workspace.getConfiguration(SETTINGS_SECTION) : undefined;
     this.#adopt(asked ?? this.#startOptions);
   }

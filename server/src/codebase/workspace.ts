@@ -33,7 +33,7 @@ export class Workspace {
     documents.onChange((uri) => this.#indexOpenDocument(uri));
   }
 
-  register(connection: Connection): void {
+  register(connection: Connection, assertTrusted: () => void): void {
     connection.onDidChangeWatchedFiles(({ changes }) => {
       for (const { uri } of changes) this.#changedOnDisk.add(uri);
       this.#stale = true;
@@ -44,7 +44,10 @@ export class Workspace {
       this.#folders.push(...params.event.added.map(asFolder));
       this.#stale = true;
     });
-    handle(connection, SearchRequest.type, ({ query, limit }) => this.search(query, limit ?? DEFAULT_SEARCH_LIMIT));
+    handle(connection, SearchRequest.type, async ({ query, limit }) => {
+      assertTrusted();
+      return this.search(query, limit ?? DEFAULT_SEARCH_LIMIT);
+    });
   }
 
   get folders(): readonly WorkspaceFolder[] {

@@ -61,7 +61,7 @@ export class InlineCompletion {
 
   async #provide(params: InlineCompletionParams, signal: AbortSignal): Promise<InlineCompletionItem[] | null> {
     const { session, settings, documents, engine, status } = this.#options;
-    const { enabled, maxTokens } = settings.current.completion;
+    const { enabled, maxTokens } = (await settings.latest()).completion;
     if (!enabled) return this.#nothing("inline completion is switched off (fathom.completion.enabled)");
     const document = documents.get(params.textDocument.uri);
     if (document === undefined) return this.#nothing("the document is not open");

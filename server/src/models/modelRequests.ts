@@ -34,8 +34,7 @@ export function registerModelRequests(connection: Connection, options: ModelRequ
   });
   handle(connection, ImportModelRequest.type, async ({ file, mmproj }) => {
     // A file that Fathom cannot run is refused before it gets into the list.
-    const installed = await options.library.importFile(file, mmproj);
-    await options.engine.inspect(installed.file);
+    const installed = await options.library.importFile(file, mmproj, (path) => options.engine.inspect(path));
     return choiceOf(options, installed.id);
   });
   handle(connection, SelectModelRequest.type, async ({ id }) => {
@@ -49,7 +48,8 @@ async function listChoices({ engine, library, session, settings }: ModelRequestO
   const { model, context } = settings.current;
   const selected = session.active?.installed ?? (await library.selected(model.path).catch(() => undefined));
   return library.toChoices({
-    hardware: await engine.hardware({ gpu: model.gpu }),
+    // Beside a loaded model everything would look too large.
+    hardware: session.active?.hardware ?? (await engine.hardware({ gpu: model.gpu })),
     wish: { ...context, gpu: model.gpu },
     selectedId: selected?.id,
     inspect: (file) => engine.inspect(file),

@@ -88,7 +88,7 @@ export class Screenshot {
       languageId: LANGUAGE_IDS[language] ?? language,
       stopReason: result.stopReason,
       figures: result.figures,
-      notice: joinNotes(session.notice, cutOffNote(result.stopReason)),
+      notice: joinNotes(session.notice, ...result.notes, cutOffNote(result.stopReason)),
     };
   }
 }

@@ -1,0 +1,31 @@
+// The words that the codebase side shares: folders, files and why something was left out; no behaviour.
+
+export interface WorkspaceFolder {
+  /** Name for people; with several folders it becomes the first segment of every path. */
+  name: string;
+  /** Absolute path. */
+  path: string;
+}
+
+export interface WorkspaceFile {
+  /** Name of the folder that the file belongs to. */
+  folder: string;
+  /** Relative to its folder, forward slashes; begins with the folder's name when there is more than one folder. */
+  path: string;
+  absolutePath: string;
+  bytes: number;
+  /** Last change of the file, milliseconds since 1970. */
+  mtimeMs: number;
+}
+
+/** Something that is not read, with the reason for people. Paths of folders end with a slash. */
+export interface LeftOut {
+  path: string;
+  reason: string;
+}
+
+/** Plain comparison by UTF-16 code units: the same everywhere, unlike a locale's order. */
+export function comparePaths(a: { path: string }, b: { path: string }): number {
+  if (a.path === b.path) return 0;
+  return a.path < b.path ? -1 : 1;
+}

@@ -1,0 +1,414 @@
+// The language server as an editor sees it: real process, real LSP, real engine on the tiny model.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LSPErrorCodes, type WorkDoneProgressReport } from "vscode-languageserver-protocol/node";
+import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
+import {
+  type AnswerEvent,
+  EditRequest,
+  PrefillRequest,
+  RestartEngineRequest,
+  ScreenshotRequest,
+  SearchRequest,
+  StatusRequest,
+  TrustGrantedNotification,
+} from "../../server/src/protocol/messages.ts";
+import { FILES, Session, settingsForTiny } from "./session.ts";
+
+const SCREENSHOT = fileURLToPath(new URL("../fixtures/screenshot.png", import.meta.url));
+const HALF_FUNCTION = "function add(a: number, b: number) {\n  return \n}\n";
+const AFTER_RETURN = { line: 1, character: 9 };
+
+/** Ends the session whatever the test did. */
+async function withSession(options: Parameters<typeof Session.start>[0], work: (session: Session) => Promise<void>) {
+  const session = await Session.start(options);
+  try {
+    await work(session);
+  } finally {
+    await session.end();
+  }
+}
+
+const question = (text: string) => ({ turns: [{ role: "user" as const, text }] });
+
+describe("language server", () => {
+  it("says what it can do, gets ready and ends with its engine", async () => {
+    const session = new Session({});
+    const { capabilities } = await session.initialize({});
+    assert.equal(capabilities.inlineCompletionProvider, true);
+    assert.deepEqual(capabilities.textDocumentSync, { openClose: true, change: 2, save: true });
+    const status = await session.ready();
+    assert.equal(status.model?.contextTokens, 8192);
+    assert.equal(status.model?.canFillInMiddle, true);
+    const pid = await session.enginePid();
+    assert.equal(await session.end(), 0);
+    assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  });
+
+  it("takes settings from the start options of a client that cannot be asked", () =>
+    withSession({ asksConfiguration: false, capabilities: {} }, async (session) => {
+      assert.equal((await session.ready()).model?.contextTokens, 8192);
+    }));
+
+  it("names the setting that is wrong and goes on with the default", () =>
+    withSession({ settings: { ...settingsForTiny(), completion: { maxTokens: "many" } } }, async (session) => {
+      await session.ready();
+      const wanted = "The setting fathom.completion.maxTokens is not a whole number from 1 to 2048; 96 is used.";
+      assert.ok(session.logs.some((line) => line.includes(wanted)));
+    }));
+});
+
+describe("inline completion over LSP", () => {
+  it("answers at a cursor and tells its figures", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      await session.open("src/new.ts", HALF_FUNCTION);
+      const items = await session.complete("src/new.ts", AFTER_RETURN);
+      const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+      const figures = lastCompletion?.figures;
+      assert.ok(figures !== undefined && figures.generatedTokens > 0 && figures.generatedTokens <= 16);
+      assert.equal(figures.reusedTokens + figures.evaluatedTokens, figures.promptTokens);
+      if (items === null) assert.notEqual(lastCompletion?.reason, "shown");
+      else assert.deepEqual(items[0]?.range, { start: AFTER_RETURN, end: AFTER_RETURN });
+    }));
+
+  it("pays only for the changed line when the user types on", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const lines = Array.from({ length: 60 }, (_, index) => `const value${index} = ${index};\n`).join("");
+      await session.open("src/long.ts", `${lines}return `);
+      await session.complete("src/long.ts", { line: 60, character: 7 });
+      await session.change("src/long.ts", 2, `${lines}return v`);
+      await session.complete("src/long.ts", { line: 60, character: 8 });
+      const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+      const figures = lastCompletion?.figures;
+      assert.ok(figures !== undefined && figures.promptTokens > 500);
+      assert.ok(figures.evaluatedTokens < 40, `evaluated ${figures.evaluatedTokens} tokens`);
+    }));
+
+  it("keeps only the newest of many rapid requests", () =>
+    withSession({ settings: settingsForTiny({ completion: { maxTokens: 200 } }) }, async (session) => {
+      await session.ready();
+      await session.open("src/new.ts", HALF_FUNCTION);
+      const answers: Promise<unknown>[] = [];
+      for (let version = 2; version < 22; version++) {
+        await session.change("src/new.ts", version, HALF_FUNCTION.replace("return ", `return a${version}`));
+        answers.push(session.complete("src/new.ts", { line: 1, character: 10 + String(version).length }));
+      }
+      const settled = await Promise.all(answers);
+      assert.equal(settled.slice(0, -1).filter((answer) => answer !== null).length, 0);
+    }));
+
+  it("ends a cancelled request without an answer, and the next one works", () =>
+    withSession({ settings: settingsForTiny({ completion: { maxTokens: 500 } }) }, async (session) => {
+      await session.ready();
+      await session.open("src/new.ts", HALF_FUNCTION);
+      const source = session.cancellation();
+      const pending = session.complete("src/new.ts", AFTER_RETURN, source.token);
+      source.cancel();
+      // The library may answer a cancelled request itself; either way there is nothing to show.
+      const answer = await pending.catch((error: { code: number }) => {
+        assert.equal(error.code, LSPErrorCodes.RequestCancelled);
+        return null;
+      });
+      assert.equal(answer, null);
+      await session.complete("src/new.ts", { line: 0, character: 0 });
+      const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+      assert.ok((lastCompletion?.figures?.generatedTokens ?? 0) > 0);
+    }));
+
+  for (const [what, text, position] of [
+    ["CRLF", "const a = 1;\r\nconst b = \r\n", { line: 1, character: 10 }],
+    ["surrogate pairs", "const smile = '😀😀'; const x = \n", { line: 0, character: 30 }],
+    ["a position past the end", "a\n", { line: 99, character: 99 }],
+    ["an empty document", "", { line: 0, character: 0 }],
+  ] as const) {
+    it(`survives ${what}`, () =>
+      withSession({}, async (session) => {
+        await session.ready();
+        await session.open("src/odd.ts", text);
+        await session.complete("src/odd.ts", position);
+        const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+        assert.ok((lastCompletion?.figures?.promptTokens ?? 0) > 0, lastCompletion?.reason);
+      }));
+  }
+
+  it("says why it shows nothing when switched off in the settings", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      await session.open("src/new.ts", HALF_FUNCTION);
+      await session.changeSettings(settingsForTiny({ completion: { enabled: false } }));
+      assert.equal(await session.complete("src/new.ts", AFTER_RETURN), null);
+      const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+      assert.match(lastCompletion?.reason ?? "", /switched off/);
+    }));
+});
+
+describe("questions over LSP", () => {
+  it("shows where to look before the first word, then streams what it returns", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const { outcome, events } = await session.ask(question("Where is parseHeader defined?"));
+      const [first] = events;
+      assert.ok(first?.kind === "places");
+      assert.equal(first.places[0]?.path, "src/parser.ts");
+      assert.equal(first.places[0]?.symbol, "parseHeader");
+      const streamed = events.map((event) => (event.kind === "text" ? event.text : "")).join("");
+      assert.equal(streamed, outcome.text);
+      assert.ok((outcome.figures?.generatedTokens ?? 0) > 0);
+    }));
+
+  it("reuses the conversation for the next question", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      await session.connection.sendRequest(PrefillRequest.type, {});
+      const first = { role: "user" as const, text: "What does renderTitle do?" };
+      const { outcome } = await session.ask({ turns: [first] });
+      const answer = { role: "assistant" as const, text: outcome.text };
+      const next = await session.ask({ turns: [first, answer, { role: "user", text: "And parseHeader?" }] });
+      const before = outcome.figures!;
+      const after = next.outcome.figures!;
+      assert.ok(after.reusedTokens > before.reusedTokens, `${after.reusedTokens} of ${after.promptTokens} reused`);
+    }));
+
+  it("answers with the places alone when no model is set", () =>
+    withSession({ settings: settingsForTiny({ model: { path: "", demo: false } }) }, async (session) => {
+      const status = await session.status(({ state }) => state === "noModel");
+      assert.match(status.message, /Get Model/);
+      const { outcome } = await session.ask(question("parseHeader"));
+      assert.equal(outcome.figures, undefined);
+      assert.equal(outcome.places[0]?.path, "src/parser.ts");
+      assert.match(outcome.notice ?? "", /No model is set/);
+    }));
+
+  it("stops when cancelled and keeps what was said", () =>
+    withSession({ settings: settingsForTiny({ chat: { maxTokens: 4000 } }) }, async (session) => {
+      await session.ready();
+      const source = session.cancellation();
+      const pending = session.ask(question("parseHeader"), source.token);
+      source.cancel();
+      const { outcome, events } = await pending;
+      assert.equal(outcome.stopReason, "cancelled");
+      const streamed = events.map((event) => (event.kind === "text" ? event.text : "")).join("");
+      assert.equal(streamed, outcome.text);
+      const { outcome: next } = await session.ask({ turns: [{ role: "user", text: "renderTitle" }] });
+      assert.notEqual(next.stopReason, "cancelled");
+    }));
+
+  it("refuses an empty question with a sentence", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const expected = { code: FathomErrorCodes.badRequest, message: "There is no question to answer." };
+      await assert.rejects(session.ask(question("  ")), expected);
+    }));
+
+  it("answers from an open document as it is in the editor, without reading the base again", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const read = await session.connection.sendRequest(PrefillRequest.type, {});
+      await session.open("src/parser.ts", `${FILES["src/parser.ts"]}export const added = 1;\n`);
+      const { outcome } = await session.ask(question("What is added?"));
+      assert.equal(outcome.figures?.reusedTokens, read.figures.promptTokens);
+      assert.equal(outcome.places[0]?.path, "src/parser.ts");
+    }));
+});
+
+describe("reading the workspace over LSP", () => {
+  it("reports progress, saves, and restores after the engine restarts", () =>
+    withSession({ files: { ...FILES, "src/long.ts": longFile() } }, async (session) => {
+      await session.ready();
+      const { events, partialResultToken } = session.collect<WorkDoneProgressReport>();
+      const first = await session.connection.sendRequest(PrefillRequest.type, { workDoneToken: partialResultToken });
+      assert.equal(first.origin, "computed");
+      assert.equal(first.figures.evaluatedTokens, first.figures.promptTokens);
+      assert.equal(first.files, 4);
+      assert.ok((first.savedBytes ?? 0) > 0, first.notes.join(" "));
+      const shares = events.filter(({ kind }) => kind === "report").map((event) => event.percentage ?? 0);
+      assert.ok(shares.length > 2);
+      assert.deepEqual(
+        shares,
+        shares.toSorted((a, b) => a - b),
+      );
+      const again = await session.connection.sendRequest(PrefillRequest.type, {});
+      assert.equal(again.origin, "memory");
+      assert.equal(again.figures.evaluatedTokens, 0);
+      await session.connection.sendRequest(RestartEngineRequest.type, null);
+      const restored = await session.connection.sendRequest(PrefillRequest.type, {});
+      assert.equal(restored.origin, "snapshot", restored.notes.join(" "));
+      assert.equal(restored.figures.evaluatedTokens, 0);
+    }));
+
+  it("keeps what was read when it is cancelled", () =>
+    withSession({ files: { ...FILES, "src/long.ts": longFile() } }, async (session) => {
+      await session.ready();
+      const source = session.cancellation();
+      const reading = session.nextStatus(({ reading }) => reading?.phase === "prefill" && reading.doneTokens > 0);
+      const pending = session.connection.sendRequest(PrefillRequest.type, {}, source.token);
+      await reading;
+      source.cancel();
+      const stopped = await pending;
+      assert.equal(stopped.cancelled, true);
+      assert.ok(stopped.figures.evaluatedTokens > 0);
+      const resumed = await session.connection.sendRequest(PrefillRequest.type, {});
+      assert.equal(resumed.figures.reusedTokens, stopped.figures.evaluatedTokens);
+      assert.equal(resumed.figures.reusedTokens + resumed.figures.evaluatedTokens, resumed.figures.promptTokens);
+    }));
+
+  it("names the files that it leaves out", () =>
+    withSession({ files: { ...FILES, ".gitignore": "ignored.ts\n", "ignored.ts": "x", ".env": "A=b" } }, async (s) => {
+      await s.ready();
+      const { leftOut } = await s.connection.sendRequest(PrefillRequest.type, {});
+      const reasons = new Map(leftOut.map(({ path, reason }) => [path, reason]));
+      assert.match(reasons.get("ignored.ts") ?? "", /ignore/);
+      assert.match(reasons.get(".env") ?? "", /secret/);
+    }));
+});
+
+describe("edits and screenshots over LSP", () => {
+  it("proposes a replacement and writes nothing", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const text = FILES["src/parser.ts"]!;
+      const range = { start: { line: 5, character: 0 }, end: { line: 9, character: 0 } };
+      const params = { uri: session.uri("src/parser.ts"), range, instruction: "Add a comment." };
+      const outcome = await session.connection.sendRequest(EditRequest.type, params);
+      assert.equal(outcome.original, text.split("\n").slice(5, 9).join("\n").concat("\n"));
+      assert.ok(outcome.figures.generatedTokens > 0);
+      assert.equal(readFileSync(join(session.folder, "src/parser.ts"), "utf8"), text);
+    }));
+
+  for (const [what, params, message] of [
+    ["an empty selection", { character: 0, instruction: "x" }, "Nothing is selected. Select the code to change."],
+    ["an empty instruction", { character: 6, instruction: " " }, "The instruction is empty. Say what to change."],
+  ] as const) {
+    it(`refuses ${what} with a sentence`, () =>
+      withSession({}, async (session) => {
+        await session.ready();
+        const range = { start: { line: 0, character: 0 }, end: { line: 0, character: params.character } };
+        const { instruction } = params;
+        const request = session.connection.sendRequest(EditRequest.type, {
+          uri: session.uri("src/parser.ts"),
+          range,
+          instruction,
+        });
+        await assert.rejects(request, { code: FathomErrorCodes.badRequest, message });
+      }));
+  }
+
+  it("refuses to edit a file outside the workspace", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const outside = join(session.storageDir, "outside.ts");
+      writeFileSync(outside, "const a = 1;\n");
+      const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 5 } };
+      const params = { uri: `file://${outside}`, range, instruction: "x" };
+      const request = session.connection.sendRequest(EditRequest.type, params);
+      await assert.rejects(request, /neither open nor a file of this workspace/);
+    }));
+
+  it("turns a real PNG into code through the vision path", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const imageBase64 = readFileSync(SCREENSHOT).toString("base64");
+      const { events, partialResultToken } = session.collect<AnswerEvent>();
+      const params = { imageBase64, mimeType: "image/png", instruction: "", partialResultToken };
+      const outcome = await session.connection.sendRequest(ScreenshotRequest.type, params);
+      assert.ok(outcome.figures.generatedTokens > 0);
+      assert.ok(outcome.figures.evaluatedTokens > 0);
+      assert.ok(events.length > 0);
+      assert.match(outcome.languageId, /^[\w+#-]+$/);
+    }));
+
+  it("refuses an image type that it cannot read", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const params = { imageBase64: "AAAA", mimeType: "image/webp", instruction: "" };
+      const request = session.connection.sendRequest(ScreenshotRequest.type, params);
+      await assert.rejects(request, { code: FathomErrorCodes.badRequest, message: /image\/webp cannot be read/ });
+    }));
+});
+
+describe("trouble over LSP", () => {
+  it("says so when the engine is killed, and the next request works", () =>
+    withSession({ settings: settingsForTiny({ chat: { maxTokens: 4000 } }) }, async (session) => {
+      await session.ready();
+      const pid = await session.enginePid();
+      const { partialResultToken } = session.collect<AnswerEvent>();
+      const pending = session.connection.sendRequest("fathom/chat", { ...question("parseHeader"), partialResultToken });
+      const restarting = session.nextStatus(({ state }) => state === "restarting");
+      process.kill(pid, "SIGKILL");
+      await assert.rejects(pending, { code: FathomErrorCodes.engineStopped });
+      const status = await restarting;
+      assert.equal(status.message, "The engine ended unexpectedly (SIGKILL); it is being restarted.");
+      assert.equal(status.engineRestarts, 1);
+      await session.open("src/new.ts", HALF_FUNCTION);
+      const edit = await session.connection.sendRequest(EditRequest.type, {
+        uri: session.uri("src/parser.ts"),
+        range: { start: { line: 0, character: 0 }, end: { line: 2, character: 0 } },
+        instruction: "Add a comment.",
+      });
+      assert.ok(edit.figures.generatedTokens > 0);
+      assert.notEqual(await session.enginePid(), pid);
+    }));
+
+  it("stays off with a sentence after three crashes at one stage, until restarted", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      for (let crash = 1; crash <= 3; crash++) {
+        const pid = await session.enginePid();
+        const next = session.nextStatus(({ state }) => state === (crash < 3 ? "ready" : "failed"));
+        process.kill(pid, "SIGKILL");
+        const status = await next;
+        if (crash === 3) assert.match(status.message, /3 times in a row and stays off\. Restart it/);
+      }
+      await assert.rejects(session.ask(question("parseHeader")), /stays off/);
+      const restarted = await session.connection.sendRequest(RestartEngineRequest.type, null);
+      assert.equal(restarted.state, "ready");
+    }));
+
+  it("reads nothing of an untrusted workspace until it is trusted", () =>
+    withSession({ initialization: { trusted: false } }, async (session) => {
+      await session.status(({ state }) => state === "untrusted");
+      await assert.rejects(session.ask(question("parseHeader")), { code: FathomErrorCodes.untrusted });
+      const search = session.connection.sendRequest(SearchRequest.type, { query: "parseHeader" });
+      await assert.rejects(search, { code: FathomErrorCodes.untrusted });
+      await session.connection.sendNotification(TrustGrantedNotification.type, null);
+      await session.ready();
+      const { outcome } = await session.ask(question("parseHeader"));
+      assert.equal(outcome.places[0]?.path, "src/parser.ts");
+    }));
+
+  for (const [what, content, message] of [
+    ["missing", undefined, /does not exist\. Choose or download a model with Get Model/],
+    ["not a model", "hello, this is text", /is not a GGUF model file/],
+    ["damaged", `GGUF${"\u0001".repeat(200)}`, /is damaged: its GGUF header cannot be read/],
+  ] as const) {
+    it(`names a model file that is ${what}, and search still works`, async () => {
+      const session = await Session.start({ settings: settingsForTiny({ model: { path: "", demo: false } }) });
+      try {
+        const path = join(session.storageDir, "broken.gguf");
+        if (content !== undefined) writeFileSync(path, content);
+        const failed = session.nextStatus(({ state }) => state === "failed");
+        await session.changeSettings(settingsForTiny({ model: { path } }));
+        const status = await failed;
+        assert.match(status.message, message);
+        assert.ok(status.message.includes(path));
+        const places = await session.connection.sendRequest(SearchRequest.type, { query: "parseHeader" });
+        assert.equal(places[0]?.path, "src/parser.ts");
+        assert.equal(existsSync(path), content !== undefined);
+        const ready = session.nextStatus(({ state }) => state === "ready");
+        await session.changeSettings(settingsForTiny());
+        await ready;
+      } finally {
+        await session.end();
+      }
+    });
+  }
+});
+
+/** About 3,000 tokens of the byte vocabulary, in more than one chunk. */
+function longFile(): string {
+  return Array.from({ length: 120 }, (_, index) => `export const constant${index} = ${index};\n`).join("");
+}

@@ -1,0 +1,217 @@
+// Speaks real LSP to the real server process, the way an editor does; one session is one process on one temporary workspace.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import {
+  type CancellationToken,
+  CancellationTokenSource,
+  createProtocolConnection,
+  type InitializeParams,
+  type InitializeResult,
+  type InlineCompletionItem,
+  InlineCompletionRequest,
+  InlineCompletionTriggerKind,
+  type ProgressToken,
+  ProgressType,
+  type ProtocolConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from "vscode-languageserver-protocol/node";
+import {
+  type AnswerEvent,
+  type ChatParams,
+  ChatRequest,
+  DoctorRequest,
+  type InitializationOptions,
+  type Status,
+  StatusNotification,
+} from "../../server/src/protocol/messages.ts";
+import { tinyModelFiles } from "../model/tinyModel.ts";
+
+const SERVER = fileURLToPath(new URL("../../dist/server.mjs", import.meta.url));
+
+/** A few small files with symbols to find. */
+export const FILES: Record<string, string> = {
+  "src/parser.ts":
+    "export interface Header {\n  name: string;\n}\n\n/** Reads the first line. */\nexport function parseHeader(text: string): Header {\n  const name = text.split(':')[0] ?? '';\n  return { name };\n}\n",
+  "src/render.ts":
+    "import { parseHeader } from './parser';\n\nexport function renderTitle(text: string): string {\n  return '<h1>' + parseHeader(text).name + '</h1>';\n}\n",
+  "README.md": "# Sample\n\nTurns headers into titles.\n",
+};
+
+export interface SessionOptions {
+  files?: Record<string, string>;
+  settings?: Record<string, unknown>;
+  /** Answer `workspace/configuration`, as VS Code does; else settings go with the start options. */
+  asksConfiguration?: boolean;
+  initialization?: InitializationOptions;
+  storageDir?: string;
+  capabilities?: InitializeParams["capabilities"];
+}
+
+export class Session {
+  readonly folder: string;
+  readonly storageDir: string;
+  readonly statuses: Status[] = [];
+  readonly logs: string[] = [];
+  readonly connection: ProtocolConnection;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | null>;
+  #settings: Record<string, unknown>;
+  #waiting: { test: (status: Status) => boolean; found: (status: Status) => void }[] = [];
+
+  constructor(options: SessionOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), "fathom-lsp-"));
+    this.storageDir = options.storageDir ?? mkdtempSync(join(tmpdir(), "fathom-storage-"));
+    this.#settings = options.settings ?? settingsForTiny();
+    for (const [path, text] of Object.entries(options.files ?? FILES)) this.write(path, text);
+    this.#child = spawn(process.execPath, [SERVER, "--stdio"], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#exit = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.stderr?.on("data", (data: Buffer) => this.logs.push(data.toString()));
+    this.connection = createProtocolConnection(
+      new StreamMessageReader(this.#child.stdout!),
+      new StreamMessageWriter(this.#child.stdin!),
+    );
+    this.connection.onNotification(StatusNotification.type, (status) => this.#take(status));
+    this.connection.onNotification("window/logMessage", ({ message }: { message: string }) => {
+      this.logs.push(message);
+    });
+    this.connection.onRequest("client/registerCapability", () => null);
+    this.connection.onRequest("workspace/configuration", () => [this.#settings]);
+    this.connection.listen();
+  }
+
+  static async start(options: SessionOptions = {}): Promise<Session> {
+    const session = new Session(options);
+    await session.initialize(options);
+    return session;
+  }
+
+  async initialize(options: SessionOptions): Promise<InitializeResult> {
+    const uri = pathToFileURL(this.folder).href;
+    const asks = options.asksConfiguration ?? true;
+    const params: InitializeParams = {
+      processId: process.pid,
+      rootUri: uri,
+      workspaceFolders: [{ uri, name: "sample" }],
+      capabilities: options.capabilities ?? { workspace: { configuration: asks }, window: { workDoneProgress: true } },
+      initializationOptions: {
+        storageDir: this.storageDir,
+        settings: asks ? undefined : this.#settings,
+        ...options.initialization,
+      },
+    };
+    const result = await this.connection.sendRequest<InitializeResult>("initialize", params);
+    await this.connection.sendNotification("initialized", {});
+    return result;
+  }
+
+  write(path: string, text: string): void {
+    const file = join(this.folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+
+  uri(path: string): string {
+    return pathToFileURL(join(this.folder, path)).href;
+  }
+
+  async open(path: string, text: string, languageId = "typescript"): Promise<void> {
+    const textDocument = { uri: this.uri(path), languageId, version: 1, text };
+    await this.connection.sendNotification("textDocument/didOpen", { textDocument });
+  }
+
+  async change(path: string, version: number, text: string): Promise<void> {
+    const textDocument = { uri: this.uri(path), version };
+    await this.connection.sendNotification("textDocument/didChange", { textDocument, contentChanges: [{ text }] });
+  }
+
+  complete(
+    path: string,
+    position: { line: number; character: number },
+    token?: CancellationToken,
+  ): Promise<InlineCompletionItem[] | null> {
+    const context = { triggerKind: InlineCompletionTriggerKind.Automatic };
+    const params = { textDocument: { uri: this.uri(path) }, position, context };
+    return this.connection.sendRequest(InlineCompletionRequest.type, params, token) as Promise<
+      InlineCompletionItem[] | null
+    >;
+  }
+
+  async ask(params: ChatParams, token?: CancellationToken) {
+    const { events, partialResultToken } = this.collect<AnswerEvent>();
+    const outcome = await this.connection.sendRequest(ChatRequest.type, { ...params, partialResultToken }, token);
+    return { outcome, events };
+  }
+
+  /** Listens for progress values of a fresh token. */
+  collect<T>(): { events: T[]; partialResultToken: ProgressToken } {
+    const events: T[] = [];
+    const partialResultToken = `token-${Math.random()}`;
+    this.connection.onProgress(new ProgressType<T>(), partialResultToken, (event) => {
+      events.push(event);
+    });
+    return { events, partialResultToken };
+  }
+
+  async changeSettings(settings: Record<string, unknown>): Promise<void> {
+    this.#settings = settings;
+    await this.connection.sendNotification("workspace/didChangeConfiguration", { settings: { fathom: settings } });
+  }
+
+  /** The next status that fits, or one seen already. */
+  async status(test: (status: Status) => boolean): Promise<Status> {
+    const seen = this.statuses.findLast(test);
+    return seen ?? this.nextStatus(test);
+  }
+
+  /** A status that fits and was not seen yet. */
+  nextStatus(test: (status: Status) => boolean): Promise<Status> {
+    return new Promise((found) => this.#waiting.push({ test, found }));
+  }
+
+  ready(): Promise<Status> {
+    return this.status((status) => status.state === "ready");
+  }
+
+  async enginePid(): Promise<number> {
+    const rows = await this.connection.sendRequest(DoctorRequest.type, null);
+    const pid = /engine process (\d+)/.exec(rows.find((row) => row.topic === "runtime")?.text ?? "")?.[1];
+    if (pid === undefined) throw new Error("The doctor names no engine process.");
+    return Number(pid);
+  }
+
+  cancellation(): CancellationTokenSource {
+    return new CancellationTokenSource();
+  }
+
+  /** Ends in the order that LSP wants. @returns The server's exit code. */
+  async end(): Promise<number | null> {
+    await this.connection.sendRequest("shutdown");
+    await this.connection.sendNotification("exit");
+    const code = await this.#exit;
+    this.connection.dispose();
+    rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+
+  #take(status: Status): void {
+    this.statuses.push(status);
+    const fitting = this.#waiting.filter(({ test }) => test(status));
+    this.#waiting = this.#waiting.filter((waiting) => !fitting.includes(waiting));
+    for (const { found } of fitting) found(status);
+  }
+}
+
+/** Settings that run the tiny test model in a small context, reading only when asked. */
+export function settingsForTiny(changes: Record<string, Record<string, unknown>> = {}): Record<string, unknown> {
+  const { model, mmproj } = tinyModelFiles();
+  return {
+    model: { path: model, mmproj, gpu: "cpu", ...changes.model },
+    context: { maxTokens: 8192, readOnStart: false, ...changes.context },
+    completion: { maxTokens: 16, ...changes.completion },
+    chat: { maxTokens: 24, ...changes.chat },
+  };
+}
