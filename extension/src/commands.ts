@@ -1,0 +1,77 @@
+// The one table from command id to handler; the handlers live with their features.
+import { commands, type Disposable, type LogOutputChannel, ProgressLocation, Uri, window } from "vscode";
+import { DoctorRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
+import type { ChatView } from "./chatView.ts";
+import type { ServerConnection } from "./client.ts";
+import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
+import type { EditPreview } from "./editPreview.ts";
+import { toggleCompletion } from "./ghostText.ts";
+import type { ModelSetup } from "./modelSetup.ts";
+import { inBackground, say, showFailure } from "./notices.ts";
+import type { WorkspaceReading } from "./reading.ts";
+import { doctorReport } from "./reports.ts";
+import { type ScreenshotDependencies, uiFromScreenshot } from "./screenshotInput.ts";
+import { searchCodebase } from "./search.ts";
+import { showMenu } from "./statusBar.ts";
+import type { VirtualDocuments } from "./virtualDocuments.ts";
+
+export interface CommandDependencies extends ScreenshotDependencies {
+  log: LogOutputChannel;
+  chat: ChatView;
+  documents: VirtualDocuments;
+  edits: EditPreview;
+  models: ModelSetup;
+  reading: WorkspaceReading;
+}
+
+type Handler = (argument: unknown) => unknown;
+
+/** Registers every command. A handler that fails shows its sentence; it never leaves an unhandled rejection. */
+export function registerCommands(dependencies: CommandDependencies): Disposable[] {
+  const handlers = handlersOf(dependencies);
+  return COMMAND_IDS.map((id) =>
+    commands.registerCommand(id, async (argument: unknown) => {
+      try {
+        await handlers[id](argument);
+      } catch (error) {
+        // Not awaited: the command is over, its message may stay on the screen for long.
+        inBackground(dependencies.log, showFailure(dependencies.log, error));
+      }
+    }),
+  );
+}
+
+function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handler> {
+  const { server, log, chat, documents, edits, models, reading } = dependencies;
+  return {
+    "fathom.readWorkspace": () => reading.read(),
+    "fathom.stopReading": () => reading.stop(),
+    "fathom.editSelection": () => edits.editSelection(),
+    "fathom.acceptEdit": () => edits.accept(),
+    "fathom.discardEdit": () => edits.discard(),
+    // In the explorer's menu VS Code passes the file; from the palette there is none.
+    "fathom.uiFromScreenshot": (file) => uiFromScreenshot(dependencies, file instanceof Uri ? file : undefined),
+    "fathom.getModel": () => models.getModel(),
+    "fathom.search": () => searchCodebase(server, log),
+    "fathom.restartEngine": () => restartEngine(server),
+    "fathom.restartServer": () => server.restart(),
+    "fathom.showLog": () => log.show(),
+    "fathom.doctor": () => showDoctor(server, documents),
+    "fathom.newConversation": () => chat.newConversation(),
+    "fathom.focusChat": () => chat.focus(),
+    "fathom.toggleCompletion": () => toggleCompletion(),
+    "fathom.showMenu": () => showMenu(server.status),
+  };
+}
+
+async function restartEngine(server: ServerConnection): Promise<void> {
+  const options = { location: ProgressLocation.Window, title: "Fathom restarts its engine" };
+  const status = await window.withProgress(options, () => server.request(RestartEngineRequest.type, null));
+  say(`Fathom: ${status.message}`);
+}
+
+async function showDoctor(server: ServerConnection, documents: VirtualDocuments): Promise<void> {
+  const options = { location: ProgressLocation.Window, title: "Fathom looks at this machine" };
+  const rows = await window.withProgress(options, () => server.request(DoctorRequest.type, null));
+  await documents.showReport("Fathom doctor.md", doctorReport(rows));
+}

@@ -1,0 +1,191 @@
+// Edits a selection: asks for a proposal, shows it as a diff, and writes it only when the user accepts.
+import { randomUUID } from "node:crypto";
+import {
+  commands,
+  type Disposable,
+  Range,
+  TabInputTextDiff,
+  type TextDocument,
+  type TextEditor,
+  Uri,
+  WorkspaceEdit,
+  window,
+  workspace,
+} from "vscode";
+import { type EditOutcome, EditRequest } from "../../server/src/protocol/messages.ts";
+import { type Located, locateOriginal, type Span, withLineEndsOf, withProposal } from "./applyProposal.ts";
+import type { ServerConnection } from "./client.ts";
+import type { Log } from "./log.ts";
+import { inBackground, say } from "./notices.ts";
+import { withCancellableProgress } from "./progress.ts";
+import { stopSentence } from "./statusText.ts";
+import { PROPOSAL_SCHEME, type VirtualDocuments } from "./virtualDocuments.ts";
+
+/** For `when` clauses of Accept and Discard. */
+const OPEN_CONTEXT = "fathom.proposalOpen";
+/** What the server is told about; text of other schemes it does not know. */
+const EDITABLE_SCHEMES = ["file", "untitled"];
+
+interface OpenProposal {
+  outcome: EditOutcome;
+  proposalUri: Uri;
+}
+
+/** At most one proposal is open; a new one takes the place of the one before. */
+export class EditPreview implements Disposable {
+  readonly #server: ServerConnection;
+  readonly #documents: VirtualDocuments;
+  readonly #log: Log;
+  readonly #tabListener: Disposable;
+  #open: OpenProposal | undefined;
+
+  constructor(server: ServerConnection, documents: VirtualDocuments, log: Log) {
+    this.#server = server;
+    this.#documents = documents;
+    this.#log = log;
+    this.#tabListener = window.tabGroups.onDidChangeTabs(({ closed }) => {
+      const proposalUri = this.#open?.proposalUri.toString();
+      const isOurs = closed.some((tab) => modifiedUri(tab.input)?.toString() === proposalUri);
+      if (proposalUri !== undefined && isOurs) inBackground(this.#log, this.#forget());
+    });
+  }
+
+  /** Asks what to change in the selection, then for a proposal, then shows it. Writes nothing. */
+  async editSelection(): Promise<void> {
+    const editor = window.activeTextEditor;
+    if (editor === undefined || !EDITABLE_SCHEMES.includes(editor.document.uri.scheme)) {
+      throw new Error("Open a file and select the code to change first.");
+    }
+    if (editor.selection.isEmpty) throw new Error("Nothing is selected. Select the code to change first.");
+    const selection = editor.selection;
+    const instruction = await window.showInputBox({
+      title: "Edit Selection",
+      prompt: `What should change in the ${lineCount(selection)} selected?`,
+      placeHolder: "e.g. return early instead of nesting",
+      ignoreFocusOut: true,
+    });
+    if (instruction === undefined || instruction.trim() === "") return;
+    const outcome = await this.#propose(editor, selection, instruction.trim());
+    if (outcome.stopReason === "cancelled") return;
+    if (outcome.proposal === outcome.original) {
+      await window.showInformationMessage("The model proposes no change to the selection.");
+      return;
+    }
+    await this.#show(outcome);
+  }
+
+  /** Writes the open proposal as one edit that one Undo takes back, if its original text is still there. */
+  async accept(): Promise<void> {
+    if (this.#open === undefined) throw new Error("There is no open proposal to accept.");
+    const { outcome } = this.#open;
+    const document = await workspace.openTextDocument(Uri.parse(outcome.uri));
+    const span = spanOf(locate(document, outcome));
+    const edit = new WorkspaceEdit();
+    const range = new Range(document.positionAt(span.start), document.positionAt(span.end));
+    edit.replace(document.uri, range, withLineEndsOf(document.getText(), outcome.proposal));
+    const done = await workspace.applyEdit(edit);
+    if (!done) throw new Error("VS Code refused the edit, perhaps because the file is read-only. Nothing was written.");
+    await this.#close();
+    const start = document.validatePosition(range.start);
+    await window.showTextDocument(document, { selection: new Range(start, start) });
+    say("Fathom: the edit was applied; Undo takes it back.");
+  }
+
+  /** Closes the open proposal; nothing was written and nothing is. */
+  async discard(): Promise<void> {
+    await this.#close();
+  }
+
+  dispose(): void {
+    this.#tabListener.dispose();
+  }
+
+  async #propose(editor: TextEditor, selection: Range, instruction: string): Promise<EditOutcome> {
+    const params = { uri: editor.document.uri.toString(), range: toLspRange(selection), instruction };
+    return withCancellableProgress("Fathom edits the selection", async (report, token) => {
+      let nLines = 0;
+      return this.#server.requestStreaming(EditRequest.type, params, token, (event) => {
+        if (event.kind === "note") report.report({ message: event.text });
+        if (event.kind === "thinking") report.report({ message: "thinking" });
+        if (event.kind !== "text") return;
+        nLines += event.text.split("\n").length - 1;
+        report.report({ message: `writing line ${nLines + 1}` });
+      });
+    });
+  }
+
+  async #show(outcome: EditOutcome): Promise<void> {
+    await this.#close();
+    const document = await workspace.openTextDocument(Uri.parse(outcome.uri));
+    const span = spanOf(locate(document, outcome));
+    // The path keeps its extension, so that the proposal is coloured like the file; the query keeps proposals apart.
+    const proposalUri = Uri.from({ scheme: PROPOSAL_SCHEME, path: document.uri.path, query: randomUUID() });
+    this.#documents.set(proposalUri, withProposal(document.getText(), span, outcome.proposal));
+    this.#open = { outcome, proposalUri };
+    await commands.executeCommand("setContext", OPEN_CONTEXT, true);
+    const name = document.uri.path.split("/").at(-1) ?? "";
+    const title = `${name}: proposed edit`;
+    await commands.executeCommand("vscode.diff", document.uri, proposalUri, title, { preview: true });
+    inBackground(this.#log, this.#askInNotification(this.#open, name));
+  }
+
+  async #askInNotification(proposal: OpenProposal, name: string): Promise<void> {
+    const { outcome } = proposal;
+    const early = stopSentence(outcome.stopReason);
+    const sentences = [`Fathom proposes an edit of ${name}; nothing is written yet.`, early, outcome.notice];
+    const text = sentences.filter((sentence) => sentence !== undefined).join(" ");
+    // A proposal that ended early is usually incomplete code; that deserves the warning sign.
+    const chosen = early
+      ? await window.showWarningMessage(text, "Accept", "Discard")
+      : await window.showInformationMessage(text, "Accept", "Discard");
+    if (chosen === undefined) return;
+    const isStillOpen = this.#open === proposal;
+    if (!isStillOpen && chosen === "Accept") throw new Error("This proposal was closed before; nothing was written.");
+    if (isStillOpen) await (chosen === "Accept" ? this.accept() : this.discard());
+  }
+
+  async #close(): Promise<void> {
+    const proposalUri = this.#open?.proposalUri.toString();
+    if (proposalUri === undefined) return;
+    await this.#forget();
+    const tabs = window.tabGroups.all.flatMap((group) => group.tabs);
+    await window.tabGroups.close(tabs.filter((tab) => modifiedUri(tab.input)?.toString() === proposalUri));
+  }
+
+  async #forget(): Promise<void> {
+    if (this.#open) this.#documents.delete(this.#open.proposalUri);
+    this.#open = undefined;
+    await commands.executeCommand("setContext", OPEN_CONTEXT, false);
+  }
+}
+
+function locate(document: TextDocument, outcome: EditOutcome): Located {
+  const { line, character } = outcome.range.start;
+  const hint = document.offsetAt(document.validatePosition(new Range(line, character, line, character).start));
+  return locateOriginal(document.getText(), outcome.original, hint);
+}
+
+function spanOf(located: Located): Span {
+  if (located.kind === "found") return located.span;
+  const why = {
+    missing: "The code this edit was made for is no longer there.",
+    ambiguous: "The code this edit was made for has moved and now occurs more than once.",
+  }[located.kind];
+  throw new Error(`${why} Nothing was written; select the code again and repeat the edit.`);
+}
+
+function modifiedUri(input: unknown): Uri | undefined {
+  return input instanceof TabInputTextDiff ? input.modified : undefined;
+}
+
+function toLspRange({ start, end }: Range): EditOutcome["range"] {
+  return {
+    start: { line: start.line, character: start.character },
+    end: { line: end.line, character: end.character },
+  };
+}
+
+function lineCount(range: Range): string {
+  const nLines = range.end.line - range.start.line + 1;
+  return nLines === 1 ? "line" : `${nLines} lines`;
+}

@@ -1,0 +1,51 @@
+// Entry of the extension: makes the parts in the order of their needs and registers them; does nothing else.
+import { type ExtensionContext, window } from "vscode";
+import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
+import { ServerConnection } from "./client.ts";
+import { registerCommands } from "./commands.ts";
+import { EditPreview } from "./editPreview.ts";
+import { GhostText } from "./ghostText.ts";
+import { createLog, topicLog } from "./log.ts";
+import { ModelSetup } from "./modelSetup.ts";
+import { inBackground } from "./notices.ts";
+import { WorkspaceReading } from "./reading.ts";
+import { StatusBar } from "./statusBar.ts";
+import { VirtualDocuments } from "./virtualDocuments.ts";
+
+let connection: ServerConnection | undefined;
+
+/** Called by VS Code once. Returns before the server runs: VS Code must not wait for a model. */
+export function activate(context: ExtensionContext): void {
+  const log = createLog();
+  const ghostText = new GhostText(topicLog(log, "completion"));
+  const server = new ServerConnection(context, log, ghostText.middleware);
+  const documents = new VirtualDocuments();
+  const statusBar = new StatusBar();
+  const chat = new ChatView(context, server, topicLog(log, "chat"));
+  const edits = new EditPreview(server, documents, topicLog(log, "edit"));
+  const models = new ModelSetup(context, server, topicLog(log, "model"));
+  const reading = new WorkspaceReading(server, documents, topicLog(log, "reading"));
+
+  connection = server;
+  statusBar.show(server.status);
+  context.subscriptions.push(
+    log,
+    server,
+    documents,
+    statusBar,
+    chat,
+    edits,
+    server.onStatus(statusBar.show),
+    server.onStatus(chat.showStatus),
+    server.onStatus(ghostText.noteStatus),
+    server.onStatus(models.hintOnce),
+    window.registerWebviewViewProvider(CHAT_VIEW_ID, chat),
+    ...registerCommands({ context, server, log, chat, documents, edits, models, reading }),
+  );
+  inBackground(log, server.start());
+}
+
+/** Called by VS Code at its end; it waits for the server to end in an orderly way, so that snapshots are whole. */
+export async function deactivate(): Promise<void> {
+  await connection?.stop();
+}

@@ -1,0 +1,68 @@
+// Turns whatever a request was rejected with into a sentence and one action; shows nothing itself.
+import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
+import type { ChatFailure } from "../../server/src/protocol/webview.ts";
+import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
+
+/** `RequestCancelled` and `ServerCancelled` of LSP 3.18, section "Response Message". */
+const CANCELLED_CODES = [-32800, -32802];
+/** `PendingResponseRejected` and `ConnectionInactive` of vscode-jsonrpc: the server went away, or was not there. */
+const GONE_SENTENCES = new Map([
+  [-32097, "The language server stopped before it answered. Nothing was changed."],
+  [-32096, "Fathom's language server is not running. Nothing was changed."],
+]);
+/** Longest message shown; a stack trace or a dump of code is of no use to people. */
+const MAX_MESSAGE_CHARS = 600;
+
+type Action = { title: string; command: CommandId | typeof MANAGE_TRUST_COMMAND };
+
+const GET_MODEL: Action = { title: "Get Model…", command: "fathom.getModel" };
+const RESTART_ENGINE: Action = { title: "Restart Engine", command: "fathom.restartEngine" };
+const RESTART_SERVER: Action = { title: "Restart", command: "fathom.restartServer" };
+const MANAGE_TRUST: Action = { title: "Manage Trust", command: MANAGE_TRUST_COMMAND };
+const SHOW_LOG: Action = { title: "Show Log", command: "fathom.showLog" };
+
+const ACTION_OF_CODE = new Map<number, Action | undefined>([
+  [FathomErrorCodes.noModel, GET_MODEL],
+  [FathomErrorCodes.modelUnusable, GET_MODEL],
+  [FathomErrorCodes.engineStopped, SHOW_LOG],
+  [FathomErrorCodes.badRequest, undefined],
+  [FathomErrorCodes.untrusted, MANAGE_TRUST],
+  [FathomErrorCodes.downloadFailed, GET_MODEL],
+  [FathomErrorCodes.engineFailed, RESTART_ENGINE],
+]);
+
+/** Commands that a failure can offer, and therefore the only ones the chat view may ask for. */
+export const FAILURE_COMMANDS: ReadonlySet<string> = new Set(
+  [GET_MODEL, RESTART_ENGINE, RESTART_SERVER, MANAGE_TRUST, SHOW_LOG].map((action) => action.command),
+);
+
+/** True if the error says that somebody cancelled; that is not a failure and is never shown. */
+export function isCancelled(error: unknown): boolean {
+  const code = codeOf(error);
+  const named = error instanceof Error && error.name === "Canceled";
+  return named || (code !== undefined && CANCELLED_CODES.includes(code));
+}
+
+/**
+ * Describes a failed request for people.
+ * @param error What the request was rejected with; not a cancellation, see {@link isCancelled}.
+ * @returns A sentence and, where there is something to do, one action.
+ */
+export function describeFailure(error: unknown): ChatFailure {
+  const code = codeOf(error);
+  const gone = code === undefined ? undefined : GONE_SENTENCES.get(code);
+  if (gone !== undefined) return { message: gone, action: RESTART_SERVER };
+  const action = code !== undefined && ACTION_OF_CODE.has(code) ? ACTION_OF_CODE.get(code) : SHOW_LOG;
+  return action === undefined ? { message: messageOf(error) } : { message: messageOf(error), action };
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "number" ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).trim();
+  if (text === "") return "The request failed without saying why.";
+  return text.length > MAX_MESSAGE_CHARS ? `${text.slice(0, MAX_MESSAGE_CHARS)}…` : text;
+}

@@ -1,0 +1,70 @@
+// Reads the workspace into the model's context when the user asks, and stops reading; the server does the reading.
+import { CancellationTokenSource, window } from "vscode";
+import { type PrefillOutcome, PrefillRequest } from "../../server/src/protocol/messages.ts";
+import type { ServerConnection } from "./client.ts";
+import type { Log } from "./log.ts";
+import { say } from "./notices.ts";
+import { toReport, withCancellableProgress } from "./progress.ts";
+import { outcomeSentence, readingReport } from "./reports.ts";
+import type { VirtualDocuments } from "./virtualDocuments.ts";
+
+/** The commands Read Workspace and Stop Reading. */
+export class WorkspaceReading {
+  readonly #server: ServerConnection;
+  readonly #documents: VirtualDocuments;
+  readonly #log: Log;
+  #running: CancellationTokenSource | undefined;
+
+  constructor(server: ServerConnection, documents: VirtualDocuments, log: Log) {
+    this.#server = server;
+    this.#documents = documents;
+    this.#log = log;
+  }
+
+  /** Reads what is not read yet, with progress; tells what was read and offers what was left out. */
+  async read(): Promise<void> {
+    if (this.#running) return say("Fathom: the workspace is already being read.");
+    const outcome = await this.#readWithProgress();
+    const sentence = outcomeSentence(outcome);
+    this.#log.info(sentence);
+    if (outcome.leftOut.length === 0 && outcome.notes.length === 0) return say(`Fathom: ${sentence}`);
+    const chosen = await window.showInformationMessage(sentence, "Show Details");
+    if (chosen) await this.#documents.showReport("Fathom reading.md", readingReport(outcome));
+  }
+
+  /** Ends reading that the user or the server began; what was read so far is kept. */
+  async stop(): Promise<void> {
+    const nOwn = this.#running ? 1 : 0;
+    this.#running?.cancel();
+    const nStopped = nOwn + (await this.#server.cancelServerWork());
+    if (nStopped === 0 && this.#server.status.state !== "reading") return say("Fathom: nothing is being read.");
+    say("Fathom: reading stops; what was read is kept.");
+    if (nStopped === 0) await this.#replaceByCancelled();
+  }
+
+  /** The server reads without a progress to cancel; a new reading ends the one before, and is itself cancelled as soon as it begins. */
+  async #replaceByCancelled(): Promise<void> {
+    const replacement = new CancellationTokenSource();
+    // Only after the first progress: a request that is cancelled earlier is never sent.
+    const cancel = () => replacement.cancel();
+    try {
+      await this.#server.requestWithProgress(PrefillRequest.type, {}, replacement.token, cancel);
+    } finally {
+      replacement.dispose();
+    }
+  }
+
+  async #readWithProgress(): Promise<PrefillOutcome> {
+    const running = new CancellationTokenSource();
+    this.#running = running;
+    try {
+      return await withCancellableProgress("Fathom reads the workspace", async (report, token) => {
+        token.onCancellationRequested(() => running.cancel());
+        return this.#server.requestWithProgress(PrefillRequest.type, {}, running.token, toReport(report));
+      });
+    } finally {
+      this.#running = undefined;
+      running.dispose();
+    }
+  }
+}

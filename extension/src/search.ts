@@ -1,0 +1,100 @@
+// Live search over the codebase in a quick pick; finds nothing itself.
+import { CancellationTokenSource, type QuickPick, type QuickPickItem, window } from "vscode";
+import { type Place, SearchRequest } from "../../server/src/protocol/messages.ts";
+import type { ServerConnection } from "./client.ts";
+import { describeFailure, isCancelled } from "./failures.ts";
+import type { Log } from "./log.ts";
+import { inBackground } from "./notices.ts";
+import { openPlace, placeLabel } from "./places.ts";
+
+/** Milliseconds without a keystroke before the server is asked; short enough to feel live. */
+const DEBOUNCE_MS = 120;
+const MAX_PLACES = 40;
+
+interface PlaceItem extends QuickPickItem {
+  place?: Place;
+}
+
+/** Opens the quick pick; choosing a row opens its place. */
+export function searchCodebase(server: ServerConnection, log: Log): void {
+  const picker = window.createQuickPick<PlaceItem>();
+  const search = new LiveSearch(server, picker, log);
+  picker.title = "Search Codebase";
+  picker.placeholder = "Symbol, words or a question";
+  picker.onDidChangeValue((query) => search.changed(query.trim()));
+  picker.onDidAccept(() => {
+    const place = picker.selectedItems[0]?.place;
+    if (place === undefined) return;
+    picker.hide();
+    inBackground(log, openPlace(place));
+  });
+  picker.onDidHide(() => {
+    search.stop();
+    picker.dispose();
+  });
+  picker.show();
+}
+
+/** The newest query wins: the one before is cancelled, and a late answer to it is dropped. */
+class LiveSearch {
+  readonly #server: ServerConnection;
+  readonly #picker: QuickPick<PlaceItem>;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #running: CancellationTokenSource | undefined;
+
+  constructor(server: ServerConnection, picker: QuickPick<PlaceItem>, log: Log) {
+    this.#server = server;
+    this.#picker = picker;
+    this.#log = log;
+  }
+
+  changed(query: string): void {
+    this.stop();
+    this.#picker.busy = query !== "";
+    if (query === "") this.#picker.items = [];
+    else this.#timer = setTimeout(() => void this.#run(query), DEBOUNCE_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#running?.cancel();
+    this.#running = undefined;
+  }
+
+  async #run(query: string): Promise<void> {
+    const running = new CancellationTokenSource();
+    this.#running = running;
+    const items = await this.#items(query, running);
+    running.dispose();
+    if (this.#running !== running) return;
+    this.#running = undefined;
+    this.#picker.busy = false;
+    this.#picker.items = items;
+  }
+
+  /** @returns Rows, or the one row that says why there are none. */
+  async #items(query: string, { token }: CancellationTokenSource): Promise<PlaceItem[]> {
+    try {
+      const places = await this.#server.request(SearchRequest.type, { query, limit: MAX_PLACES }, token);
+      return places.length > 0 ? places.map(placeItem) : [{ label: "Nothing found", alwaysShow: true }];
+    } catch (error) {
+      if (isCancelled(error)) return [];
+      const { message } = describeFailure(error);
+      this.#log.warn(message);
+      return [{ label: `$(error) ${message}`, alwaysShow: true }];
+    }
+  }
+}
+
+function placeItem(place: Place): PlaceItem {
+  const label = placeLabel(place);
+  return {
+    label: place.symbol ? `$(symbol-method) ${place.symbol}` : `$(file) ${label}`,
+    ...(place.symbol ? { description: label } : {}),
+    detail: place.reason,
+    // The server has matched already; VS Code must not filter its rows away.
+    alwaysShow: true,
+    place,
+  };
+}

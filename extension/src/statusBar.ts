@@ -1,0 +1,106 @@
+// Shows the status in the status bar and offers what can be done about it; decides nothing.
+import {
+  commands,
+  type Disposable,
+  MarkdownString,
+  type QuickPickItem,
+  StatusBarAlignment,
+  type StatusBarItem,
+  ThemeColor,
+  window,
+} from "vscode";
+import type { EngineState, Status } from "../../server/src/protocol/messages.ts";
+import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
+import { barText, DEMO_NOTICE, escapeMarkdown, stateLine, statusFacts } from "./statusText.ts";
+
+/** Left of the editor's own items (position, encoding), right of most others. */
+const PRIORITY = 100;
+
+const BACKGROUND: Partial<Record<EngineState, ThemeColor>> = {
+  failed: new ThemeColor("statusBarItem.errorBackground"),
+  noModel: new ThemeColor("statusBarItem.warningBackground"),
+};
+
+/** The links in the tooltip; a trusted Markdown string runs these commands and no others. */
+const TOOLTIP_COMMANDS: readonly CommandId[] = ["fathom.getModel", "fathom.doctor", "fathom.showLog"];
+
+/** The status bar item. */
+export class StatusBar implements Disposable {
+  readonly #item: StatusBarItem = window.createStatusBarItem("fathom.status", StatusBarAlignment.Right, PRIORITY);
+  #reading = false;
+
+  constructor() {
+    this.#item.name = "Fathom";
+    this.#item.command = "fathom.showMenu" satisfies CommandId;
+    this.#item.show();
+  }
+
+  readonly show = (status: Status): void => {
+    this.#item.text = barText(status);
+    this.#item.tooltip = tooltip(status);
+    this.#item.backgroundColor = BACKGROUND[status.state];
+    this.#item.accessibilityInformation = { label: `Fathom: ${stateLine(status)}`, role: "button" };
+    this.#setReading(status.state === "reading");
+  };
+
+  dispose(): void {
+    this.#item.dispose();
+  }
+
+  /** For `when` clauses: Stop Reading is offered only while there is something to stop. */
+  #setReading(reading: boolean): void {
+    if (reading === this.#reading) return;
+    this.#reading = reading;
+    void commands.executeCommand("setContext", "fathom.reading", reading);
+  }
+}
+
+interface MenuItem extends QuickPickItem {
+  command: string;
+}
+
+/** Quick pick with everything that can be done in this state. */
+export async function showMenu(status: Status): Promise<void> {
+  const chosen = await window.showQuickPick(menuItems(status), {
+    title: "Fathom",
+    placeHolder: status.message,
+  });
+  if (chosen) await commands.executeCommand(chosen.command);
+}
+
+function menuItems(status: Status): MenuItem[] {
+  const item = (icon: string, label: string, command: CommandId | typeof MANAGE_TRUST_COMMAND): MenuItem => ({
+    label: `$(${icon}) ${label}`,
+    command,
+  });
+  const items: MenuItem[] = [];
+  if (status.state === "untrusted")
+    items.push(item("workspace-trusted", "Manage Workspace Trust", MANAGE_TRUST_COMMAND));
+  if (status.state === "failed") items.push(item("refresh", "Restart Language Server", "fathom.restartServer"));
+  items.push(
+    item("comment-discussion", "Ask about This Codebase", "fathom.focusChat"),
+    item("search", "Search Codebase…", "fathom.search"),
+    status.state === "reading"
+      ? item("debug-stop", "Stop Reading", "fathom.stopReading")
+      : item("book", "Read Workspace", "fathom.readWorkspace"),
+    item("cloud-download", "Get Model…", "fathom.getModel"),
+    item("zap", "Switch Inline Completions On or Off", "fathom.toggleCompletion"),
+    item("refresh", "Restart Engine", "fathom.restartEngine"),
+    item("pulse", "Doctor", "fathom.doctor"),
+    item("output", "Show Log", "fathom.showLog"),
+  );
+  return items;
+}
+
+function tooltip(status: Status): MarkdownString {
+  const lines = [`**Fathom**: ${escapeMarkdown(status.message)}`, ""];
+  for (const fact of statusFacts(status)) lines.push(`- ${fact.name}: ${escapeMarkdown(fact.text)}`);
+  if (status.model?.demo) lines.push("", escapeMarkdown(DEMO_NOTICE));
+  lines.push(
+    "",
+    "[Get Model…](command:fathom.getModel) · [Doctor](command:fathom.doctor) · [Show Log](command:fathom.showLog)",
+  );
+  const text = new MarkdownString(lines.join("\n"));
+  text.isTrusted = { enabledCommands: [...TOOLTIP_COMMANDS] };
+  return text;
+}

@@ -1,0 +1,148 @@
+// Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
+import type {
+  BaseStatus,
+  EngineState,
+  Figures,
+  ReadingProgress,
+  Status,
+  StopReason,
+} from "../../server/src/protocol/messages.ts";
+
+/** Shown wherever the demo model answers. */
+export const DEMO_NOTICE =
+  "The demo model only shows the mechanics; its answers are not useful. Fathom: Get Model… installs a real one.";
+
+/** Icons are the ids of VS Code's own icon set. */
+const BAR: Record<EngineState, { icon: string; text: string }> = {
+  noModel: { icon: "circle-slash", text: "Fathom: no model" },
+  untrusted: { icon: "workspace-untrusted", text: "Fathom: restricted" },
+  starting: { icon: "loading~spin", text: "Fathom" },
+  loading: { icon: "loading~spin", text: "Fathom: loading" },
+  reading: { icon: "book", text: "Fathom" },
+  ready: { icon: "sparkle", text: "Fathom" },
+  restarting: { icon: "sync~spin", text: "Fathom: restarting" },
+  failed: { icon: "error", text: "Fathom: stopped" },
+};
+
+const PHASE: Record<ReadingProgress["phase"], string> = {
+  tokenize: "counting",
+  restore: "restoring",
+  prefill: "reading",
+  save: "saving",
+};
+
+const ORIGIN: Record<BaseStatus["origin"], string> = {
+  memory: "kept in memory",
+  snapshot: "restored from disk",
+  computed: "read now",
+};
+
+/** Text of the status bar item, with icon and, while reading, per cent. */
+export function barText(status: Status): string {
+  const { icon, text } = BAR[status.state];
+  const reading = status.state === "reading" && status.reading ? ` ${percent(status.reading)} %` : "";
+  return `$(${icon}) ${text}${reading}${status.model?.demo ? " (demo)" : ""}`;
+}
+
+/** One line without icons: model, state, how much is read. */
+export function stateLine(status: Status): string {
+  const parts = [status.model?.name, status.state === "ready" ? undefined : status.message];
+  if (status.reading) parts.push(readingLine(status.reading));
+  else if (status.base) parts.push(`${count(status.base.tokens)} tokens of ${count(status.base.files)} files read`);
+  else if (status.state === "ready") parts.push("ready");
+  return parts.filter((part) => part !== undefined && part !== "").join(" · ");
+}
+
+/** Facts for the tooltip, in the order in which they are shown. */
+export function statusFacts(status: Status): { name: string; text: string }[] {
+  const facts: { name: string; text: string }[] = [];
+  const { model, reading, base, lastCompletion } = status;
+  if (model) facts.push({ name: "Model", text: `${model.name}, ${model.gpu}, KV cache ${model.kvType}` });
+  if (model) facts.push({ name: "Context", text: `${count(model.contextTokens)} tokens` });
+  if (reading) facts.push({ name: "Reading", text: readingLine(reading) });
+  if (base) facts.push({ name: "Read", text: baseLine(base) });
+  if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
+  if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
+  return facts;
+}
+
+/** How far reading is: `reading 12,000 of 80,000 tokens, 31 of 212 files, 15 %, 900 tokens/s`. */
+export function readingLine(reading: ReadingProgress): string {
+  const parts = [
+    `${PHASE[reading.phase]} ${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`,
+    `${count(reading.doneFiles)} of ${count(reading.totalFiles)} files`,
+    `${percent(reading)} %`,
+  ];
+  if (reading.tokensPerSecond > 0) parts.push(`${count(reading.tokensPerSecond)} tokens/s`);
+  return parts.join(", ");
+}
+
+/** Tokens and times of one piece of work in one line. */
+export function figuresLine(figures: Figures): string {
+  const { generatedTokens, decodeMs, promptTokens, reusedTokens, firstTokenMs, totalMs } = figures;
+  const parts = [`${count(generatedTokens)} tokens in ${seconds(totalMs)}`];
+  if (decodeMs > 0) parts.push(`${rate(generatedTokens, decodeMs)} tokens/s`);
+  parts.push(`first after ${seconds(firstTokenMs)}`);
+  const reused = reusedTokens > 0 ? ` (${count(reusedTokens)} reused)` : "";
+  parts.push(`prompt ${count(promptTokens)} tokens${reused}`);
+  return parts.join(" · ");
+}
+
+/** Why an answer ended early; undefined if it came to its end. */
+export function stopSentence(reason: StopReason): string | undefined {
+  const sentences: Record<StopReason, string | undefined> = {
+    end: undefined,
+    stopText: undefined,
+    maxTokens: "It was cut off at the largest allowed number of tokens.",
+    contextFull: "It was cut off because the context is full; a new conversation has room again.",
+    repetition: "It was stopped because the text began to repeat itself.",
+    cancelled: "It was stopped; the text so far is kept.",
+  };
+  return sentences[reason];
+}
+
+/**
+ * Makes text show as it is in Markdown: model names and messages must not become links to commands.
+ * CommonMark 2.4: any ASCII punctuation may be escaped. VS Code's own `appendText` breaks lines inside words.
+ */
+export function escapeMarkdown(text: string): string {
+  return text.replace(/\s+/g, " ").replace(/[!-/:-@[-`{-~]/g, "\\$&");
+}
+
+/** A whole number with separators: `12,345`. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** Bytes for people: `870 MB`, `2.7 GB`; decimal units, as download pages use them. */
+export function size(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
+  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+}
+
+/** Milliseconds for people: `0.4 s`, `12 s`, `3 min 5 s`. */
+export function seconds(ms: number): string {
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  const whole = Math.round(ms / 1000);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+function percent(reading: ReadingProgress): number {
+  if (reading.totalTokens <= 0) return 0;
+  return Math.min(100, Math.floor((100 * reading.doneTokens) / reading.totalTokens));
+}
+
+function rate(tokens: number, ms: number): string {
+  const perSecond = (tokens * 1000) / ms;
+  return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);
+}
+
+function baseLine(base: BaseStatus): string {
+  const leftOut = base.leftOut.length > 0 ? `, ${count(base.leftOut.length)} left out` : "";
+  return `${count(base.tokens)} tokens of ${count(base.files)} files${leftOut}, ${ORIGIN[base.origin]}`;
+}
+
+function completionLine(last: NonNullable<Status["lastCompletion"]>): string {
+  return last.figures ? `${last.reason}; ${figuresLine(last.figures)}` : last.reason;
+}

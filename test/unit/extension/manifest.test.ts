@@ -1,0 +1,71 @@
+// Tests that package.json and the code name the same commands and settings, in both directions.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { COMMAND_IDS } from "../../../extension/src/commandIds.ts";
+import { DEFAULT_SETTINGS, parseSettings } from "../../../server/src/protocol/settings.ts";
+
+interface Property {
+  type: string;
+  default: unknown;
+  scope: string;
+  minimum?: number;
+  maximum?: number;
+  enum?: string[];
+  enumDescriptions?: string[];
+  markdownDescription?: string;
+}
+
+const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+const properties: Record<string, Property> = manifest.contributes.configuration.properties;
+
+describe("manifest", () => {
+  it("contributes exactly the commands of the table", () => {
+    const contributed = manifest.contributes.commands.map((command: { command: string }) => command.command);
+    assert.deepEqual([...contributed].sort(), [...COMMAND_IDS].sort());
+  });
+
+  it("uses known commands only in menus and keys", () => {
+    const menus = Object.values(manifest.contributes.menus).flat() as { command: string }[];
+    const known = new Set<string>(COMMAND_IDS);
+    for (const { command } of [...menus, ...manifest.contributes.keybindings]) assert.ok(known.has(command), command);
+  });
+
+  it("contributes exactly the settings, with their defaults", () => {
+    const expected = Object.entries(DEFAULT_SETTINGS).flatMap(([group, values]) =>
+      Object.entries(values).map(([key, value]) => [`fathom.${group}.${key}`, value]),
+    );
+    const contributed = Object.entries(properties).map(([key, property]) => [key, property.default]);
+    assert.deepEqual(Object.fromEntries(contributed), Object.fromEntries(expected));
+    assert.ok(contributed.length > 0);
+  });
+
+  for (const [key, property] of Object.entries(properties)) {
+    it(`${key}: the parser takes what the manifest allows, and nothing beyond`, () => {
+      const allowed = property.enum ?? [property.default, property.minimum, property.maximum];
+      for (const value of allowed) if (value !== undefined) assert.deepEqual(problemsOf(key, value), []);
+      const outside = [
+        ...(property.enum ? ["something else"] : []),
+        ...(property.minimum === undefined ? [] : [property.minimum - 1]),
+        ...(property.maximum === undefined ? [] : [property.maximum + 1]),
+        property.type === "string" ? 7 : "text",
+      ];
+      for (const value of outside) assert.equal(problemsOf(key, value).length, 1, `${key} = ${value}`);
+    });
+
+    it(`${key}: is described, and its type is the default's`, () => {
+      assert.ok((property.markdownDescription ?? "").length > 20);
+      assert.equal(property.enum?.length, property.enumDescriptions?.length);
+      const type = property.type === "integer" ? "number" : property.type;
+      assert.equal(typeof property.default, type);
+    });
+  }
+
+  it("lets no workspace choose a file of the machine", () => {
+    for (const key of ["fathom.model.path", "fathom.model.mmproj"]) assert.equal(properties[key]?.scope, "machine");
+  });
+});
+
+function problemsOf(key: string, value: unknown): string[] {
+  const [, group, name] = key.split(".");
+  return parseSettings({ [group ?? ""]: { [name ?? ""]: value } }).problems;
+}
