@@ -139,7 +139,7 @@ function rate(tokens: number, ms: number): string {
 }
 
 function baseLine(base: BaseStatus): string {
-  const leftOut = base.leftOut.length > 0 ? `, ${count(base.leftOut.length)} left out` : "";
+  const leftOut = base.leftOut > 0 ? `, ${count(base.leftOut)} left out` : "";
   return `${count(base.tokens)} tokens of ${count(base.files)} files${leftOut}, ${ORIGIN[base.origin]}`;
 }
 

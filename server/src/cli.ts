@@ -16,7 +16,7 @@ import { ask, complete, doctor, prefill, search } from "./cli/commands.ts";
 import { edit } from "./cli/editCommand.ts";
 import { models } from "./cli/modelsCommand.ts";
 import { type Output, silentOutput, terminalOutput } from "./cli/output.ts";
-import type { CommandContext, CommandResult } from "./cli/session.ts";
+import { type CommandContext, type CommandResult, FATHOM } from "./cli/session.ts";
 import { tour } from "./cli/tour.ts";
 import { ui } from "./cli/uiCommand.ts";
 import { FathomErrorCodes } from "./protocol/errors.ts";
@@ -70,7 +70,7 @@ function stopOnSignals(output: Output): AbortController {
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
-    output.remark("Stopping; what is done is kept. Once more to stop at once.");
+    output.remark("Stopping. Ctrl+C once more stops at once.");
     stop.abort(new Error("Cancelled."));
   };
   process.on("SIGINT", onSignal);
@@ -97,9 +97,9 @@ function report(error: unknown, { json, command, cancelled }: Situation): ExitCo
   const about = (error instanceof UsageError ? error.command : undefined) ?? command;
   if (json) print({ command: about, ok: false, error: { message, code } });
   else process.stderr.write(`fathom: ${message}\n`);
-  if (!json && needsModel(code)) process.stderr.write("See “fathom models”, or pass a model with --model FILE.\n");
+  if (!json && needsModel(code)) process.stderr.write(`See “${FATHOM} models”, or pass a model with --model FILE.\n`);
   if (!(error instanceof UsageError)) return EXIT.failed;
-  if (!json) process.stderr.write(`See “fathom help${about === undefined ? "" : ` ${about}`}”.\n`);
+  if (!json) process.stderr.write(`See “${FATHOM} help${about === undefined ? "" : ` ${about}`}”.\n`);
   return EXIT.usage;
 }
 

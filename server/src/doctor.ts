@@ -1,6 +1,5 @@
 // Looks at machine, model, files and folders and says of each whether it is good, with what to do if not.
 import { access, constants, mkdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
@@ -23,6 +22,8 @@ export interface DoctorOptions {
   workspace: Workspace;
   status: { readonly current: Status };
   storageDir: string;
+  /** Where the snapshots of this workspace lie. */
+  snapshotDir: string;
 }
 
 export function registerDoctor(connection: Connection, options: DoctorOptions): void {
@@ -87,7 +88,7 @@ async function workspaceRows({ workspace, status }: DoctorOptions): Promise<Doct
   return [row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${read}`)];
 }
 
-async function storageRows({ storageDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
+async function storageRows({ storageDir, snapshotDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
   try {
     await mkdir(storageDir, { recursive: true });
     await access(storageDir, constants.W_OK);
@@ -97,10 +98,10 @@ async function storageRows({ storageDir, engine, settings }: DoctorOptions): Pro
   }
   const { bavail, bsize } = await statfs(storageDir);
   const freeBytes = bavail * bsize;
-  const snapshots = await engine.listSnapshots(join(storageDir, "snapshots"));
+  const snapshots = await engine.listSnapshots(snapshotDir);
   const bytes = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
   const saved = settings.current.context.snapshots
-    ? `${snapshots.length} snapshots, ${formatBytes(bytes)}`
+    ? `${snapshots.length} snapshots of this workspace, ${formatBytes(bytes)}`
     : "snapshots are switched off";
   const text = `${storageDir}: ${saved}; ${formatBytes(freeBytes)} free`;
   return [row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text)];

@@ -84,7 +84,8 @@ export class EngineHost implements Engine {
   readonly #options: EngineHostOptions;
   readonly #progress = new Map<number, (progress: CallProgress) => void>();
   #running: Running | undefined;
-  #restart: NodeJS.Timeout | undefined;
+  /** Between a crash and the next start: calls wait for it, so that the pause is kept. */
+  #restart: { timer: NodeJS.Timeout; over: Promise<void>; end: () => void } | undefined;
   #nextCallId = 1;
   /** Methods of the calls in flight, oldest first: the oldest is the stage of a crash. */
   readonly #inFlight = new Map<symbol, string>();
@@ -183,6 +184,7 @@ export class EngineHost implements Engine {
   }
 
   async #call<P, R>(type: RequestType<P, R, void>, params: P, signal?: AbortSignal): Promise<R> {
+    await this.#restart?.over;
     const { connection } = this.#start();
     const key = Symbol(type.method);
     this.#inFlight.set(key, type.method);
@@ -211,8 +213,6 @@ export class EngineHost implements Engine {
         "The engine stopped several times and stays off. Restart it with Restart Engine, or see the log.";
       throw new EngineError("engineStopped", sentence);
     }
-    clearTimeout(this.#restart);
-    this.#restart = undefined;
     // Flags of this process (a debugger's port) must not be inherited; the child's output goes to our log.
     const child = fork(this.#options.entry, [], { execArgv: [], serialization: "advanced", silent: true });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
@@ -243,14 +243,30 @@ export class EngineHost implements Engine {
     running.connection.dispose();
     this.#options.onCrash({ reason, stage, inARow, restartInMs });
     if (restartInMs === undefined) return;
-    this.#restart = setTimeout(() => {
+    this.#restartIn(restartInMs);
+  }
+
+  #restartIn(ms: number): void {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const timer = setTimeout(() => {
+      this.#endRestart();
       this.#start();
       this.#options.onRestarted();
-    }, restartInMs);
+    }, ms);
+    this.#restart = { timer, over, end };
+  }
+
+  #endRestart(): void {
+    clearTimeout(this.#restart?.timer);
+    this.#restart?.end();
+    this.#restart = undefined;
   }
 
   async #stop(): Promise<void> {
-    clearTimeout(this.#restart);
+    this.#endRestart();
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;

@@ -111,6 +111,7 @@ export class ModelSession {
   /** Says what happened; after too many crashes at one stage, goes on with the next smaller plan if there is one. */
   crashed(crash: EngineCrash): void {
     this.#active = undefined;
+    this.#status.update({ base: undefined, reading: undefined });
     const engineRestarts = this.#status.current.engineRestarts + 1;
     const what = `The engine ended unexpectedly (${crash.reason})`;
     const smallerPlan = ["load", "prefill"].includes(crash.stage) && this.#failedPlans.count < MAX_SAFER_PLANS;
@@ -119,14 +120,14 @@ export class ModelSession {
       this.#loading = Promise.reject(new EngineError("engineStopped", message));
       // Whoever asks next is told; nobody may be asking now.
       this.#loading.catch(() => undefined);
-      this.#status.update({ state: "failed", message, engineRestarts, reading: undefined });
+      this.#status.update({ state: "failed", message, engineRestarts });
       return;
     }
     this.#loading = new Promise((resolve) => {
       this.#handOver = resolve;
     });
     const next = crash.restartInMs === undefined ? "a smaller plan is tried" : "it is being restarted";
-    this.#status.update({ state: "restarting", message: `${what}; ${next}.`, engineRestarts, reading: undefined });
+    this.#status.update({ state: "restarting", message: `${what}; ${next}.`, engineRestarts });
     if (crash.restartInMs !== undefined) return;
     this.#failedPlans.count += 1;
     void this.#engine.restart().then(() => this.reload());
@@ -143,7 +144,8 @@ export class ModelSession {
       });
       return undefined;
     }
-    this.#status.update({ state: "loading", message: `Loading ${installed.title}.` });
+    // Whatever the engine had read is gone with the old model or process.
+    this.#status.update({ state: "loading", message: `Loading ${installed.title}.`, base: undefined });
     await this.#engine.unload();
     const facts = await this.#engine.inspect(installed.file);
     const hardware = await this.#engine.hardware({ gpu: model.gpu });

@@ -92,7 +92,7 @@ class FathomServer {
       settings: this.#settings,
       status: this.#status,
       workspace: this.#workspace,
-      snapshotDir: join(storageDir, "snapshots"),
+      snapshotDir: join(storageDir, "snapshots", this.#workspace.key),
     });
     this.#session.onLoaded = () => this.#reader.readOnStart();
     const shared = {
@@ -112,7 +112,7 @@ class FathomServer {
     this.#workspace.register(connection, () => this.#session.assertTrusted());
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
-    registerDoctor(connection, { ...shared, storageDir });
+    registerDoctor(connection, { ...shared, storageDir, snapshotDir: this.#reader.snapshotDir });
     this.#status.register(connection);
     this.#registerLifecycle();
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LSPErrorCodes, type WorkDoneProgressReport } from "vscode-languageserver-protocol/node";
+import { FileChangeType, LSPErrorCodes, type WorkDoneProgressReport } from "vscode-languageserver-protocol/node";
 import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
 import {
   type AnswerEvent,
@@ -134,6 +134,15 @@ describe("inline completion over LSP", () => {
         assert.ok((lastCompletion?.figures?.promptTokens ?? 0) > 0, lastCompletion?.reason);
       }));
   }
+
+  it("does not read a file that may hold secrets", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      await session.open(".env", "A=", "plaintext");
+      assert.equal(await session.complete(".env", { line: 0, character: 2 }), null);
+      const { lastCompletion } = await session.connection.sendRequest(StatusRequest.type, null);
+      assert.match(lastCompletion?.reason ?? "", /^\.env may hold secrets/);
+    }));
 
   it("says why it shows nothing when switched off in the settings", () =>
     withSession({}, async (session) => {
@@ -266,6 +275,36 @@ describe("reading the workspace over LSP", () => {
     }));
 });
 
+describe("search over LSP", () => {
+  const search = async (session: Session, query: string) =>
+    (await session.connection.sendRequest(SearchRequest.type, { query })).map(({ path }) => path);
+
+  it("follows files that change, come and go", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      assert.deepEqual(await search(session, "zebrafinch"), []);
+      session.write("src/parser.ts", "export const zebrafinch = 1;\n");
+      await session.fileEvent("src/parser.ts", FileChangeType.Changed);
+      assert.deepEqual(await search(session, "zebrafinch"), ["src/parser.ts"]);
+      session.write("src/second.ts", "export const quokka = 2;\n");
+      await session.fileEvent("src/second.ts", FileChangeType.Created);
+      assert.deepEqual(await search(session, "quokka"), ["src/second.ts"]);
+      session.remove("src/second.ts");
+      await session.fileEvent("src/second.ts", FileChangeType.Deleted);
+      assert.deepEqual(await search(session, "quokka"), []);
+    }));
+
+  it("sees an open document as it is in the editor, and the disk again when it is closed", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      await search(session, "anything");
+      await session.open("src/parser.ts", "export const axolotl = 1;\n");
+      assert.deepEqual(await search(session, "axolotl"), ["src/parser.ts"]);
+      await session.close("src/parser.ts");
+      assert.deepEqual(await search(session, "axolotl"), []);
+    }));
+});
+
 describe("edits and screenshots over LSP", () => {
   it("proposes a replacement and writes nothing", () =>
     withSession({}, async (session) => {
@@ -335,12 +374,15 @@ describe("trouble over LSP", () => {
     withSession({ settings: settingsForTiny({ chat: { maxTokens: 4000 } }) }, async (session) => {
       await session.ready();
       const pid = await session.enginePid();
-      const { partialResultToken } = session.collect<AnswerEvent>();
+      const { partialResultToken, first } = session.collect<AnswerEvent>(({ kind }) => kind === "text");
       const pending = session.connection.sendRequest("fathom/chat", { ...question("parseHeader"), partialResultToken });
       const restarting = session.nextStatus(({ state }) => state === "restarting");
+      await first;
       process.kill(pid, "SIGKILL");
       await assert.rejects(pending, { code: FathomErrorCodes.engineStopped });
       const status = await restarting;
+      // A request between crash and restart waits for the restart.
+      assert.notEqual(await session.enginePid(), pid);
       assert.equal(status.message, "The engine ended unexpectedly (SIGKILL); it is being restarted.");
       assert.equal(status.engineRestarts, 1);
       await session.open("src/new.ts", HALF_FUNCTION);

@@ -8,6 +8,7 @@ import {
   type CancellationToken,
   CancellationTokenSource,
   createProtocolConnection,
+  type FileChangeType,
   type InitializeParams,
   type InitializeResult,
   type InlineCompletionItem,
@@ -114,6 +115,10 @@ export class Session {
     writeFileSync(file, text);
   }
 
+  remove(path: string): void {
+    rmSync(join(this.folder, path));
+  }
+
   uri(path: string): string {
     return pathToFileURL(join(this.folder, path)).href;
   }
@@ -126,6 +131,15 @@ export class Session {
   async change(path: string, version: number, text: string): Promise<void> {
     const textDocument = { uri: this.uri(path), version };
     await this.connection.sendNotification("textDocument/didChange", { textDocument, contentChanges: [{ text }] });
+  }
+
+  async close(path: string): Promise<void> {
+    await this.connection.sendNotification("textDocument/didClose", { textDocument: { uri: this.uri(path) } });
+  }
+
+  async fileEvent(path: string, type: FileChangeType): Promise<void> {
+    const changes = [{ uri: this.uri(path), type }];
+    await this.connection.sendNotification("workspace/didChangeWatchedFiles", { changes });
   }
 
   complete(
@@ -146,14 +160,17 @@ export class Session {
     return { outcome, events };
   }
 
-  /** Listens for progress values of a fresh token. */
-  collect<T>(): { events: T[]; partialResultToken: ProgressToken } {
+  /** Listens for progress values of a fresh token; `first` resolves with the first event that fits. */
+  collect<T>(fits: (event: T) => boolean = () => true) {
     const events: T[] = [];
-    const partialResultToken = `token-${Math.random()}`;
-    this.connection.onProgress(new ProgressType<T>(), partialResultToken, (event) => {
-      events.push(event);
+    const partialResultToken: ProgressToken = `token-${Math.random()}`;
+    const first = new Promise<T>((resolve) => {
+      this.connection.onProgress(new ProgressType<T>(), partialResultToken, (event) => {
+        events.push(event);
+        if (fits(event)) resolve(event);
+      });
     });
-    return { events, partialResultToken };
+    return { events, partialResultToken, first };
   }
 
   async changeSettings(settings: Record<string, unknown>): Promise<void> {

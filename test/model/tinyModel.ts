@@ -1,4 +1,4 @@
-// Owns the random test model: a tiny `qwen35` GGUF with the real architecture, its mmproj, and their cache folder; knows no runtime.
+// Owns the random test model, a tiny `qwen35` GGUF with its mmproj, and their cache folder; knows no runtime.
 
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
@@ -41,7 +41,11 @@ const IMAGE_PIXELS = 64;
 /** This many patches in each direction become one token. */
 const PATCH_MERGE = 2;
 
-/** Spread of matrix weights: a layer then adds about as much as it receives, so the output depends on more than one token. */
+/**
+ * Spread of matrix weights: a layer then adds about as much as it receives, so the output depends on more than one token.
+ * A greedy answer varies at first and often falls into a loop later, which the tests of repetition rely on (with 0.12
+ * hardly any does).
+ */
 const WEIGHT_SPREAD = 0.1;
 const CONVOLUTION_SPREAD = 0.5;
 /**

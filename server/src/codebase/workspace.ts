@@ -1,12 +1,18 @@
 // The workspace as the server knows it: folders, files, their texts for search, and what changed since they were read.
+import { createHash } from "node:crypto";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Connection, InitializeParams, WorkspaceFolder as LspFolder } from "vscode-languageserver/node";
+import {
+  type Connection,
+  FileChangeType,
+  type InitializeParams,
+  type WorkspaceFolder as LspFolder,
+} from "vscode-languageserver/node";
 import type { Documents } from "../documents.ts";
 import { SearchIndex } from "../index/search.ts";
 import { type Place, SearchRequest } from "../protocol/messages.ts";
 import { handle } from "../requests.ts";
 import { collectFiles, type FileSet } from "./fileSet.ts";
-import { readTextFile } from "./readText.ts";
+import { readTextFile, reasonAgainst } from "./readText.ts";
 import type { WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
 
 /** Files read at once while indexing. */
@@ -21,8 +27,10 @@ export class Workspace {
   #fileSet: FileSet = { files: [], leftOut: [] };
   /** Files by uri, of the last collection. */
   #byUri = new Map<string, WorkspaceFile>();
-  /** True until the file set was collected, and again after files came, went or changed outside the editor. */
+  /** True until the file set was collected, and again after files came or went. */
   #stale = true;
+  /** Known files whose text in the index is old. */
+  readonly #toIndex = new Set<string>();
   #collecting: Promise<void> = Promise.resolve();
   /** Uris that changed on disk since `takeChanged` was last called. */
   readonly #changedOnDisk = new Set<string>();
@@ -35,8 +43,7 @@ export class Workspace {
 
   register(connection: Connection, assertTrusted: () => void): void {
     connection.onDidChangeWatchedFiles(({ changes }) => {
-      for (const { uri } of changes) this.#changedOnDisk.add(uri);
-      this.#stale = true;
+      for (const { uri, type } of changes) this.#fileEvent(uri, type);
     });
     connection.onNotification("workspace/didChangeWorkspaceFolders", (params: FolderChange) => {
       const removed = new Set(params.event.removed.map((folder) => fileURLToPath(folder.uri)));
@@ -48,6 +55,12 @@ export class Workspace {
       assertTrusted();
       return this.search(query, limit ?? DEFAULT_SEARCH_LIMIT);
     });
+  }
+
+  /** Names this set of folders, for what is kept on disk for it. */
+  get key(): string {
+    const paths = this.#folders.map((folder) => folder.path).sort();
+    return createHash("sha256").update(paths.join("\n")).digest("hex").slice(0, 16);
   }
 
   get folders(): readonly WorkspaceFolder[] {
@@ -83,7 +96,7 @@ export class Workspace {
   async files(signal?: AbortSignal): Promise<FileSet> {
     // One collection at a time; whoever comes later sees its result.
     const before = this.#collecting;
-    this.#collecting = before.catch(() => undefined).then(() => (this.#stale ? this.#collect(signal) : undefined));
+    this.#collecting = before.catch(() => undefined).then(() => this.#refresh(signal));
     await this.#collecting;
     return this.#fileSet;
   }
@@ -94,8 +107,16 @@ export class Workspace {
     return this.#index.search(query, { limit });
   }
 
+  async #refresh(signal?: AbortSignal): Promise<void> {
+    if (this.#stale) await this.#collect(signal);
+    const uris = [...this.#toIndex];
+    this.#toIndex.clear();
+    for (const uri of uris) await this.#indexOnDisk(uri);
+  }
+
   async #collect(signal?: AbortSignal): Promise<void> {
     this.#stale = false;
+    this.#toIndex.clear();
     try {
       this.#fileSet = await collectFiles(this.#folders, { signal });
       this.#byUri = new Map(this.#fileSet.files.map((file) => [uriOf(file), file]));
@@ -117,21 +138,48 @@ export class Workspace {
         const file = batch[position]!;
         if (read === undefined || "skipped" in read) continue;
         const uri = uriOf(file);
-        entries.push({ path: file.path, uri, text: this.#documents.get(uri)?.getText() ?? read.text });
+        entries.push({ path: file.path, uri, text: this.#openText(file, uri) ?? read.text });
       }
     }
     await this.#index.update(entries);
+  }
+
+  async #indexOnDisk(uri: string): Promise<void> {
+    const file = this.#byUri.get(uri);
+    if (file === undefined || this.#documents.get(uri) !== undefined) return;
+    const read = await readTextFile(file);
+    if (read === undefined || "skipped" in read) this.#index.removeFile(file.path);
+    else this.#index.updateFile({ path: file.path, uri, text: read.text });
   }
 
   /** Closing a document means that its text on disk counts again. */
   #indexOpenDocument(uri: string): void {
     const file = this.#byUri.get(uri);
     if (file === undefined) return;
-    const document = this.#documents.get(uri);
-    if (document === undefined) this.#stale = true;
-    else this.#index.updateFile({ path: file.path, uri, text: document.getText() });
+    const text = this.#openText(file, uri);
+    if (text === undefined) this.#toIndex.add(uri);
+    else this.#index.updateFile({ path: file.path, uri, text });
+  }
+
+  /** Text of an open document, under the rules for files: a secret typed into it is found nowhere. */
+  #openText(file: WorkspaceFile, uri: string): string | undefined {
+    const text = this.#documents.get(uri)?.getText().replaceAll("\r\n", "\n");
+    if (text === undefined) return undefined;
+    return reasonAgainst(file.path, text) === undefined ? text : "";
+  }
+
+  /** A changed file is indexed again; one that came or went may change the ignore rules, so all are collected anew. */
+  #fileEvent(uri: string, type: FileChangeType): void {
+    if (NEVER_READ.test(uri)) return;
+    this.#changedOnDisk.add(uri);
+    const isRuleFile = /\/\.(git|fathom)ignore$/.test(uri);
+    if (type === FileChangeType.Changed && !isRuleFile) this.#toIndex.add(uri);
+    else this.#stale = true;
   }
 }
+
+/** Folders whose files change all the time and are never part of the workspace. */
+const NEVER_READ = /\/(\.git|node_modules)\//;
 
 interface FolderChange {
   event: { added: LspFolder[]; removed: LspFolder[] };

@@ -37,6 +37,10 @@ export class WorkspaceReader {
     this.overlay = new Overlay(options.workspace);
   }
 
+  get snapshotDir(): string {
+    return this.#options.snapshotDir;
+  }
+
   /** How much of the workspace the model has read. */
   get base(): "none" | "partial" | "whole" {
     const { base, reading } = this.#options.status.current;
@@ -145,7 +149,7 @@ export class WorkspaceReader {
       tokens: figures.reusedTokens + figures.evaluatedTokens,
       totalTokens: figures.promptTokens,
       files: layout.included.length,
-      leftOut,
+      leftOut: leftOut.length,
       origin,
     };
     this.#options.status.update({ base });

@@ -7,6 +7,7 @@ import type {
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import type { Engine, Sampling } from "../../../engine/src/api.ts";
+import { secretByName } from "../codebase/secrets.ts";
 import type { Workspace } from "../codebase/workspace.ts";
 import type { Documents } from "../documents.ts";
 import type { ModelSession } from "../modelSession.ts";
@@ -65,6 +66,9 @@ export class InlineCompletion {
     if (!enabled) return this.#nothing("inline completion is switched off (fathom.completion.enabled)");
     const document = documents.get(params.textDocument.uri);
     if (document === undefined) return this.#nothing("the document is not open");
+    const path = this.#options.workspace.pathOf(document.uri);
+    const secret = secretByName(path);
+    if (secret !== undefined) return this.#nothing(`${path} may hold secrets (${secret}), so it is not read`);
     const active = session.active;
     if (active === undefined) return this.#nothing(`no model is ready: ${status.current.message}`);
     const { version } = document;
@@ -72,7 +76,7 @@ export class InlineCompletion {
     const parts = await fimPrompt({
       ...place,
       repoName: this.#options.workspace.name,
-      path: this.#options.workspace.pathOf(document.uri),
+      path,
       budgetTokens: active.info.completionContextTokens - maxTokens - SPARE_TOKENS,
       countTokens: (texts) => engine.countTokens(texts),
     });

@@ -1,7 +1,5 @@
 // Takes the changed code out of a model's answer to an edit request.
-
-/** An opening fence with its language, at the start of a line. */
-const FENCE = /^[ \t]*(`{3,}|~{3,})[^\n`]*\n/m;
+import { fencedBlock } from "../fences.ts";
 
 /**
  * @param answer The model's text: ideally one fenced block, possibly cut off, possibly bare code.
@@ -13,18 +11,4 @@ export function extractReplacement(answer: string, original: string): string | u
   const body = code.replace(/\n+$/, "").replace(/^\n+/, "");
   if (body.trim() === "" && original.trim() !== "") return undefined;
   return original.endsWith("\n") ? `${body}\n` : body;
-}
-
-/** The first fenced block; without a closing fence, all that follows the opening one. */
-export function fencedBlock(answer: string): string | undefined {
-  const open = FENCE.exec(answer);
-  if (open?.[1] === undefined) return undefined;
-  const rest = answer.slice(open.index + open[0].length);
-  const close = new RegExp(`^[ \\t]*${open[1]}[ \\t]*$`, "m").exec(rest);
-  return close === null ? rest : rest.slice(0, close.index);
-}
-
-/** Language of the first fence, lower case; undefined if it names none. */
-export function fenceLanguage(answer: string): string | undefined {
-  return /^[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]+)/m.exec(answer)?.[1]?.toLowerCase();
 }

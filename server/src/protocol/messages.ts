@@ -73,7 +73,8 @@ export interface BaseStatus {
   tokens: number;
   totalTokens: number;
   files: number;
-  leftOut: { path: string; reason: string }[];
+  /** How many files and folders were left out; `fathom/prefill` names them. */
+  leftOut: number;
   origin: "memory" | "snapshot" | "computed";
 }
 

@@ -1,7 +1,7 @@
 // Turns an image of a user interface into code through the vision path.
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, Sampling } from "../../../engine/src/api.ts";
-import { fencedBlock, fenceLanguage } from "../edit/editFormat.ts";
+import { fencedBlock, fenceLanguage } from "../fences.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { promptText } from "../promptTexts.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";

@@ -92,11 +92,11 @@ describe("status", () => {
   for (const [more, expected] of bars) it(expected, () => assert.equal(barText(status(more)), expected));
 
   it("is one line with model, state and what is read", () => {
-    const base: BaseStatus = { tokens: 80_000, totalTokens: 90_000, files: 212, leftOut: [], origin: "snapshot" };
+    const base: BaseStatus = { tokens: 80_000, totalTokens: 90_000, files: 212, leftOut: 0, origin: "snapshot" };
     assert.equal(stateLine(status({ model: MODEL, base })), "Qwen3.5-4B · 80,000 tokens of 212 files read");
     assert.equal(stateLine(status({ model: MODEL })), "Qwen3.5-4B · ready");
     assert.equal(stateLine(status({ state: "noModel", message: "No model." })), "No model.");
-    const facts = statusFacts(status({ base: { ...base, leftOut: [{ path: "a", reason: "b" }] } }));
+    const facts = statusFacts(status({ base: { ...base, leftOut: 1 } }));
     assert.deepEqual(facts, [{ name: "Read", text: "80,000 tokens of 212 files, 1 left out, restored from disk" }]);
   });
 

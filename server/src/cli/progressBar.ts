@@ -1,0 +1,74 @@
+// Shows how far work is: a bar on a terminal, a line now and then in a log; knows no server.
+import { SingleBar } from "cli-progress";
+import { printable } from "./format.ts";
+
+/** Width of the bar alone, characters: leaves room for the words in 80 columns. */
+const BAR_WIDTH = 24;
+/** Redraws per second. */
+const REDRAWS_PER_SECOND = 10;
+/** Without a terminal there is one line per so many hundredths: enough to see that it goes on. */
+const STEP_PERCENT = 20;
+
+export interface ProgressLine {
+  /**
+   * @param share How much is done, 0 to 1.
+   * @param words What is going on now.
+   */
+  update(share: number, words: string): void;
+  /** Removes the bar; further updates show nothing. */
+  finish(): void;
+}
+
+export interface ProgressStream {
+  isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** A bar that is redrawn in place on a terminal; else sparse plain lines. */
+export function showProgress(title: string, stream: NodeJS.WriteStream): ProgressLine {
+  return stream.isTTY ? drawBar(title, stream) : writeSparseLines(title, stream);
+}
+
+/** Shows nothing, for output that programs read. */
+export const NO_PROGRESS: ProgressLine = { update() {}, finish() {} };
+
+/** One line at the beginning and one at each step; a share that falls back writes nothing. */
+export function writeSparseLines(title: string, stream: ProgressStream): ProgressLine {
+  let nextPercent = 0;
+  return {
+    update(share, words) {
+      const percent = toPercent(share);
+      if (percent < nextPercent) return;
+      nextPercent = (Math.floor(percent / STEP_PERCENT) + 1) * STEP_PERCENT;
+      stream.write(`${title}: ${percent} %, ${printable(words)}\n`);
+    },
+    finish() {
+      nextPercent = Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+function drawBar(title: string, stream: NodeJS.WriteStream): ProgressLine {
+  const bar = new SingleBar({
+    format: `${title}  {bar} {percentage} %  {words}`,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: BAR_WIDTH,
+    fps: REDRAWS_PER_SECOND,
+    stream,
+    hideCursor: true,
+    clearOnComplete: true,
+    linewrap: false,
+  });
+  bar.start(100, 0, { words: "" });
+  return {
+    update: (share, words) => bar.update(toPercent(share), { words: printable(words) }),
+    // The cursor comes back here, also when the work was cancelled or failed.
+    finish: () => bar.stop(),
+  };
+}
+
+/** A share of nothing, which is no number, counts as none. */
+function toPercent(share: number): number {
+  return Math.floor(100 * Math.min(1, Math.max(0, share || 0)));
+}

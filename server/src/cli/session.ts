@@ -1,0 +1,148 @@
+// What all commands share: the folder, the settings from the options, one connected server, reading with progress.
+import { statSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import { type PrefillOutcome, PrefillRequest, type Status } from "../protocol/messages.ts";
+import { type Invocation, type Options, UsageError } from "./arguments.ts";
+import { readingLine } from "./format.ts";
+import { connectServer, type PartialSettings, type ServerClient } from "./lspClient.ts";
+import type { Output } from "./output.ts";
+import type { ProgressLine } from "./progressBar.ts";
+
+/** Shown with the demo model's words where the server does not say so itself, as with completions. */
+export const DEMO_NOTICE = "Demo model: for trying the mechanics, not for answers.";
+
+/** How this command line is called, for hints: through npm it is a script. */
+export const FATHOM = process.env.npm_lifecycle_event === undefined ? "fathom" : "npm run fathom --";
+
+export interface CommandContext extends Invocation {
+  output: Output;
+  /** Aborted by Ctrl+C. */
+  signal: AbortSignal;
+  /** Script of the server. */
+  serverEntry: string;
+}
+
+/** What a command hands back: its exit code and what `--json` prints. */
+export interface CommandResult {
+  exitCode: 0 | 1 | 130;
+  json: Record<string, unknown>;
+}
+
+export interface ServerOptions {
+  /** Absolute path of the workspace folder; none: the server reads nothing. */
+  folder?: string;
+  storageDir?: string;
+  settings?: PartialSettings;
+}
+
+/** Runs work with a server of its own and ends it afterwards, whatever happens. */
+export async function withServer<T>(
+  context: CommandContext,
+  server: ServerOptions,
+  work: (client: ServerClient) => Promise<T>,
+): Promise<T> {
+  const { options, output } = context;
+  const client = await connectServer({
+    serverEntry: context.serverEntry,
+    folder: server.folder,
+    storageDir: server.storageDir ?? absolute(options.storage),
+    settings: server.settings ?? settingsFrom(options),
+    signal: context.signal,
+    onMessage: (text) => output.remark(text),
+    onLog: options.verbose ? (line) => output.remark(output.style("dim", line)) : undefined,
+  });
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The settings that the options stand for. Nothing is read at the start: a command that needs it asks for it. */
+export function settingsFrom(options: Options): PartialSettings {
+  return {
+    model: {
+      ...(options.model === undefined ? {} : { path: modelPath(options.model) }),
+      ...(options.mmproj === undefined ? {} : { mmproj: resolve(options.mmproj) }),
+      ...(options.cpu ? { gpu: "cpu" as const } : {}),
+    },
+    context: { readOnStart: false, ...(options.context === undefined ? {} : { maxTokens: options.context }) },
+  };
+}
+
+/** @returns True if `--model` names a file, false if it is the id of an installed model. */
+export function isModelFile(model: string): boolean {
+  return /[\\/]|\.gguf$/i.test(model);
+}
+
+/**
+ * The folder to work on, absolute.
+ * @param positional The folder as argument of the command, which says the same as `--path`.
+ * @throws UsageError if it is no folder or named twice.
+ */
+export function workspaceFolder(options: Options, positional?: string): string {
+  if (positional !== undefined && options.path !== undefined) {
+    throw new UsageError("The folder is given twice: as argument and with --path.");
+  }
+  const folder = resolve(positional ?? options.path ?? ".");
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`There is no folder ${folder}.`);
+  }
+  return folder;
+}
+
+/** Reads the workspace into the model's context, showing how far it is. Cancelled, it tells how far it came. */
+export async function readCodebase(
+  context: CommandContext,
+  client: ServerClient,
+  params: { title: string; force?: boolean },
+): Promise<PrefillOutcome> {
+  const { output, signal } = context;
+  const progress = output.progress(params.title);
+  const show = (status: Status) => showReading(progress, status, signal.aborted);
+  const unlisten = client.onStatus(show);
+  show(client.lastStatus);
+  try {
+    return await client.request(
+      PrefillRequest.type,
+      { force: params.force ?? false },
+      { signal, onProgress: () => {} },
+    );
+  } finally {
+    unlisten();
+    progress.finish();
+  }
+}
+
+/** Waits until a model is loaded, or it is clear that none will be. */
+export async function waitForModel(context: CommandContext, client: ServerClient): Promise<Status> {
+  const settled: Status["state"][] = ["ready", "reading", "noModel", "untrusted", "failed"];
+  return client.waitForStatus((status) => settled.includes(status.state), context.signal);
+}
+
+/** One line about the model that runs. */
+export function modelLine({ model, message }: Status): string {
+  if (model === undefined) return message;
+  const context = `${model.contextTokens.toLocaleString("en-US")} tokens of context`;
+  return `${model.name}: ${context}, KV cache ${model.kvType}, on ${model.gpu}`;
+}
+
+/** Only computing has a length worth a bar; counting before it and saving after it are its ends. */
+function showReading(progress: ProgressLine, { reading, message, model, state }: Status, stopping: boolean): void {
+  if (reading === undefined) {
+    const isReady = model !== undefined && state === "ready";
+    progress.update(0, isReady || message === "" ? "looking for files" : message);
+    return;
+  }
+  const done = reading.totalTokens > 0 ? reading.doneTokens / reading.totalTokens : 0;
+  const share = reading.phase === "tokenize" ? 0 : reading.phase === "save" ? 1 : done;
+  progress.update(share, stopping ? "stopping; Ctrl+C once more stops at once" : readingLine(reading));
+}
+
+function modelPath(model: string): string {
+  return isModelFile(model) ? resolve(model) : model;
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined || isAbsolute(path) ? path : resolve(path);
+}

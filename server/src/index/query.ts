@@ -1,0 +1,73 @@
+// Reads a search query or a question into what to look for: words, quoted texts and paths.
+import { IDENTIFIER, isCompound, isStopWord, partsOf, stem, termsOf } from "./words.ts";
+
+/** Bits of a number tell which words occur in a chunk. */
+const MAX_WORDS = 24;
+const MAX_QUERY_CHARS = 4000;
+const MIN_LITERAL_CHARS = 2;
+
+/** Text between quotes of one kind on one line. The bound keeps an unclosed quote from being searched for long. */
+const QUOTED = /"([^"\n]{1,300})"|`([^`\n]{1,300})`|(?<!\w)'([^'\n]{1,300})'(?!\w)/g;
+/** `src/main.ts`, `main.ts:12`: has a folder or an extension. */
+const PATH =
+  /(?<![\w./@-])(?:[\w.@-]+\/)*[\w.@-]+\.[A-Za-z][\w]{0,7}(?::(\d{1,7}))?(?![\w/])|(?<![\w./@-])[\w.@-]+\/(?:[\w.@-]+\/)*[\w.@-]*/g;
+
+/** The line of `main.ts:12` says where to look, not what for. */
+const LINE_NUMBER = /(?<=\.[A-Za-z]\w{0,7}):\d+/g;
+
+export interface QueryWord {
+  /** As written. */
+  text: string;
+  /** Terms of the text index. */
+  terms: string[];
+  stems: string[];
+  /** `parseHeader` rather than `header`: surely a name. */
+  compound: boolean;
+}
+
+export interface PathQuery {
+  /** Lower case, forward slashes. */
+  path: string;
+  /** 0-based line, for `path:line`. */
+  line: number | undefined;
+}
+
+export interface Query {
+  /** Each word once, without stop words unless there is nothing else. */
+  words: QueryWord[];
+  /** Searched exactly as written. */
+  literals: string[];
+  paths: PathQuery[];
+}
+
+/** @param text What a person typed: a name, some words, a question, with "quoted text" and paths. */
+export function parseQuery(text: string): Query {
+  const shortened = text.slice(0, MAX_QUERY_CHARS);
+  const literals = new Set<string>();
+  for (const match of shortened.matchAll(QUOTED)) literals.add(match[1] ?? match[2] ?? match[3] ?? "");
+  const alone = shortened.trim();
+  // A single piece of code, such as `list.map(`, is meant as it stands.
+  if (literals.size === 0 && /^[^\s"'`]*[^\s\w"'`$][^\s"'`]*$/.test(alone)) literals.add(alone);
+  const paths = [...shortened.matchAll(PATH)].map((match) => ({
+    path: match[0].replace(/:\d+$/, "").replace(/^\.\//, "").toLowerCase(),
+    line: match[1] === undefined ? undefined : Math.max(0, Number(match[1]) - 1),
+  }));
+  return {
+    words: queryWords(shortened.replace(LINE_NUMBER, "")),
+    literals: [...literals].filter((literal) => literal.trim().length >= MIN_LITERAL_CHARS),
+    paths,
+  };
+}
+
+function queryWords(text: string): QueryWord[] {
+  const all = [...new Set(text.match(IDENTIFIER) ?? [])];
+  const telling = all.filter((word) => !isStopWord(word));
+  const words = new Map<string, QueryWord>();
+  for (const word of telling.length > 0 ? telling : all) {
+    const terms = termsOf(word);
+    const key = terms.join(" ");
+    if (terms.length === 0 || words.has(key)) continue;
+    words.set(key, { text: word, terms, stems: [...new Set(partsOf(word).map(stem))], compound: isCompound(word) });
+  }
+  return [...words.values()].slice(0, MAX_WORDS);
+}
