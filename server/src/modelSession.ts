@@ -21,13 +21,21 @@ export interface ActiveModel {
   hardware: Hardware;
 }
 
+/** What the session needs of the parts around it. */
+export interface ModelSessionParts {
+  engine: Pick<EngineHost, "unload" | "inspect" | "hardware" | "load" | "restart">;
+  library: Pick<ModelLibrary, "selected">;
+  settings: Pick<SettingsStore, "current">;
+  status: Pick<StatusBoard, "current" | "update">;
+}
+
 export class ModelSession {
   /** Called each time a model is ready. */
   onLoaded: () => void = () => {};
-  readonly #engine: EngineHost;
-  readonly #library: ModelLibrary;
-  readonly #settings: SettingsStore;
-  readonly #status: StatusBoard;
+  readonly #engine: ModelSessionParts["engine"];
+  readonly #library: ModelSessionParts["library"];
+  readonly #settings: ModelSessionParts["settings"];
+  readonly #status: ModelSessionParts["status"];
   #trusted = false;
   #loading: Promise<ActiveModel | undefined> = Promise.resolve(undefined);
   #active: ActiveModel | undefined;
@@ -36,11 +44,11 @@ export class ModelSession {
   /** Plans that failed are not tried again with the same model. */
   #failedPlans = { file: "", count: 0 };
 
-  constructor(engine: EngineHost, library: ModelLibrary, settings: SettingsStore, status: StatusBoard) {
-    this.#engine = engine;
-    this.#library = library;
-    this.#settings = settings;
-    this.#status = status;
+  constructor(parts: ModelSessionParts) {
+    this.#engine = parts.engine;
+    this.#library = parts.library;
+    this.#settings = parts.settings;
+    this.#status = parts.status;
   }
 
   /** The model if one is ready now. */

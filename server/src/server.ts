@@ -83,7 +83,7 @@ class FathomServer {
         return settings.current.model.demo;
       },
     });
-    this.#session = new ModelSession(this.#engine, library, this.#settings, this.#status);
+    this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
     this.#workspace = new Workspace(params, documents);
     this.#reader = new WorkspaceReader({

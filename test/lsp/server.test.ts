@@ -1,9 +1,18 @@
 // The language server as an editor sees it: real process, real LSP, real engine on the tiny model.
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FileChangeType, LSPErrorCodes, type WorkDoneProgressReport } from "vscode-languageserver-protocol/node";
+import {
+  createMessageConnection,
+  FileChangeType,
+  type InitializeResult,
+  IPCMessageReader,
+  IPCMessageWriter,
+  LSPErrorCodes,
+  type WorkDoneProgressReport,
+} from "vscode-languageserver-protocol/node";
 import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
 import {
   type AnswerEvent,
@@ -15,7 +24,7 @@ import {
   StatusRequest,
   TrustGrantedNotification,
 } from "../../server/src/protocol/messages.ts";
-import { FILES, Session, settingsForTiny } from "./session.ts";
+import { FILES, SERVER, Session, settingsForTiny } from "./session.ts";
 
 const SCREENSHOT = fileURLToPath(new URL("../fixtures/screenshot.png", import.meta.url));
 const HALF_FUNCTION = "function add(a: number, b: number) {\n  return \n}\n";
@@ -45,6 +54,20 @@ describe("language server", () => {
     const pid = await session.enginePid();
     assert.equal(await session.end(), 0);
     assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  });
+
+  it("speaks over node IPC too, as VS Code starts it", async () => {
+    const child = fork(SERVER, ["--node-ipc"], { execArgv: [], silent: true });
+    const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
+    connection.listen();
+    const params = { processId: process.pid, rootUri: null, capabilities: {} };
+    const result = await connection.sendRequest<InitializeResult>("initialize", params);
+    assert.equal(result.serverInfo?.name, "Fathom");
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    await connection.sendRequest("shutdown");
+    await connection.sendNotification("exit");
+    assert.equal(await ended, 0);
+    connection.dispose();
   });
 
   it("takes settings from the start options of a client that cannot be asked", () =>

@@ -31,7 +31,7 @@ import {
 } from "../../server/src/protocol/messages.ts";
 import { tinyModelFiles } from "../model/tinyModel.ts";
 
-const SERVER = fileURLToPath(new URL("../../dist/server.mjs", import.meta.url));
+export const SERVER = fileURLToPath(new URL("../../dist/server.mjs", import.meta.url));
 
 /** A few small files with symbols to find. */
 export const FILES: Record<string, string> = {

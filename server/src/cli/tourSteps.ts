@@ -9,32 +9,33 @@ import {
   RestartEngineRequest,
   SearchRequest,
 } from "../protocol/messages.ts";
-import { placeLines } from "./commands.ts";
-import { colourDiff, diffOf, rangeOf } from "./editCommand.ts";
-import { count, counted, duration, readingSentence, savedSentence, shorten } from "./format.ts";
+import { diffOf, rangeOf } from "./editCommand.ts";
+import { count, duration, readingSentence, savedSentence } from "./format.ts";
 import type { ServerClient } from "./lspClient.ts";
 import type { Output } from "./output.ts";
 import { type CommandContext, DEMO_NOTICE, FATHOM, readCodebase } from "./session.ts";
 import { readSourceFile, type SourceFile } from "./sourceFile.ts";
 import { type Cursor, chooseCursors, chooseEditLines, functionNames, type TourSource } from "./tourChoices.ts";
+import {
+  heading,
+  INDENT,
+  indented,
+  SHOWN_PLACES,
+  say,
+  sayCompletion,
+  sayDiff,
+  sayNotice,
+  sayPlaces,
+} from "./tourText.ts";
 
 /** Asked when no function is found to ask about. */
 const GENERAL_QUESTION = "What does this codebase do?";
 const EDIT_INSTRUCTION = "Add a short comment that says what this does.";
-/** Places above an answer. */
-const SHOWN_PLACES = 4;
 /** Functions looked up in the index until one is found there. */
 const MOST_LOOKUPS = 5;
 /** Cursors tried until the model proposes something worth showing. */
-const MOST_CURSORS = 6;
-/** A word or two letters more than a punctuation mark. */
-const ENOUGH_TO_SHOW = /\w{3}/;
-/** Lines of the diff that are shown. */
-const MOST_DIFF_LINES = 24;
-/** Lines shown above a completion. */
-const LINES_ABOVE = 2;
+const MOST_CURSORS = 8;
 
-const INDENT = "   ";
 const NO_SOURCE = "No source file with a suitable function was found here, so this step is left out.";
 
 export interface Tour {
@@ -139,23 +140,22 @@ export async function askStep(tour: Tour): Promise<TourStep> {
 /** Completes a line of a real function, cut as if it had been typed just so far. */
 export async function completeStep(tour: Tour): Promise<TourStep> {
   const { context, client, source } = tour;
-  const { output, signal } = context;
+  const { output } = context;
   heading(output, 4, "Complete code at a cursor");
   if (source === undefined) return leftOut(output, "complete", "completion");
   return attempt(context, "complete", "completion", async () => {
     const file = await readSourceFile(tour.folder, source);
-    const tried: Attempt[] = [];
-    for (const cursor of chooseCursors(file.text).slice(0, MOST_CURSORS)) {
-      tried.push(await completeAt(tour, file, cursor));
-      signal.throwIfAborted();
-      if (ENOUGH_TO_SHOW.test(tried.at(-1)?.text ?? "")) break;
-    }
+    const tried = await tryCursors(tour, file);
+    const worthShowing = tried.find(isWorthShowing);
     // A punctuation mark is an answer, too, when the model has no better one.
-    const shown = tried.find(({ text }) => ENOUGH_TO_SHOW.test(text ?? "")) ?? tried.find(({ text }) => text !== null);
-    for (const { line, reason } of tried.filter(({ text }) => text === null)) {
-      say(output, `${file.path}:${line}: nothing is proposed, because ${reason ?? "the server gave no reason"}.`);
-    }
+    const shown = worthShowing ?? tried.find(({ text }) => text !== null);
     if (shown?.text) sayCompletion(output, file, cursorOf(shown), shown.text);
+    else say(output, `Nothing is proposed, because ${tried[0]?.reason ?? "the server gave no reason"}.`);
+    if (worthShowing === undefined && tried.length > 1) {
+      say(output, output.style("dim", `At ${count(tried.length)} places the model proposed no word.`));
+    } else if (tried.length > 1) {
+      say(output, output.style("dim", `This was place ${count(tried.length)}: before, the model proposed no word.`));
+    }
     const notice = shown && client.lastStatus.model?.demo ? DEMO_NOTICE : undefined;
     sayNotice(output, notice);
     return { path: file.path, shown, tried, figures: (shown ?? tried.at(-1))?.figures, notice };
@@ -173,6 +173,22 @@ interface Attempt {
   text: string | null;
   reason: string | undefined;
   figures: Figures | undefined;
+}
+
+/** Asks at one cursor after the other until the model proposes a word. */
+async function tryCursors(tour: Tour, file: SourceFile): Promise<Attempt[]> {
+  const tried: Attempt[] = [];
+  for (const cursor of chooseCursors(file.text).slice(0, MOST_CURSORS)) {
+    const attempt = await completeAt(tour, file, cursor);
+    tour.context.signal.throwIfAborted();
+    tried.push(attempt);
+    if (isWorthShowing(attempt)) break;
+  }
+  return tried;
+}
+
+function isWorthShowing({ text }: Attempt): boolean {
+  return /\w{3}/.test(text ?? "");
 }
 
 /** Asks at one cursor, in a document that ends its line there. */
@@ -231,11 +247,7 @@ async function attempt(
 /** A question about a function that the index knows as a symbol. */
 async function questionAbout({ context, client, sources }: Tour): Promise<string> {
   for (const name of functionNames(sources).slice(0, MOST_LOOKUPS)) {
-    const places = await client.request(
-      SearchRequest.type,
-      { query: name, limit: SHOWN_PLACES },
-      { signal: context.signal },
-    );
+    const places = await client.request(SearchRequest.type, { query: name, limit: 1 }, { signal: context.signal });
     if (places.some(({ symbol }) => symbol !== undefined && symbol.split(/[.#:]+/).at(-1) === name)) {
       return `Where is \`${name}\` defined and what does it do?`;
     }
@@ -243,45 +255,9 @@ async function questionAbout({ context, client, sources }: Tour): Promise<string
   return GENERAL_QUESTION;
 }
 
-function heading(output: Output, number: number, title: string): void {
-  output.line();
-  output.line(output.style("bold", `${number}  ${title}`));
-}
-
-function say(output: Output, text: string): void {
-  output.line(INDENT + text);
-}
-
-function sayPlaces(output: Output, places: readonly Place[]): Place[] {
-  if (places.length > 0) say(output, "Where to look");
-  for (const line of placeLines(output, places.slice(0, SHOWN_PLACES), 2 * INDENT.length)) say(output, INDENT + line);
-  return [...places];
-}
-
-function sayNotice(output: Output, notice: string | undefined): void {
-  if (notice !== undefined) say(output, output.style("yellow", notice));
-}
-
 function leftOut(output: Output, step: TourStep["step"], title: string): TourStep {
   say(output, NO_SOURCE);
   return { step, title };
-}
-
-/** The lines around the cursor with the proposed text between marks, and what the file really says. */
-function sayCompletion(output: Output, file: SourceFile, cursor: Cursor, text: string): void {
-  const lines = file.text.split(/\r?\n/);
-  const gutter = String(cursor.line + 1).length;
-  const numbered = (label: string, content: string) => `${label.padStart(gutter)} │ ${content}`;
-  say(output, output.style("bold", `${file.path}:${cursor.line + 1}`));
-  const first = Math.max(0, cursor.line - LINES_ABOVE);
-  for (let line = first; line < cursor.line; line++) {
-    say(output, output.style("dim", numbered(String(line + 1), lines[line] ?? "")));
-  }
-  const typed = (lines[cursor.line] ?? "").slice(0, cursor.character);
-  const [head = "", ...more] = `«${text}»`.split("\n");
-  say(output, numbered(String(cursor.line + 1), typed) + output.style("cyan", head));
-  for (const line of more) say(output, numbered("", output.style("cyan", line)));
-  say(output, `«…» is what the model would insert; the file goes on with: ${output.style("dim", cursor.rest.trim())}`);
 }
 
 function cutAt(text: string, { line, character }: Cursor): string {
@@ -289,18 +265,4 @@ function cutAt(text: string, { line, character }: Cursor): string {
   const ending = lines[line]?.endsWith("\r") ? "\r" : "";
   lines[line] = (lines[line] ?? "").slice(0, character) + ending;
   return lines.join("\n");
-}
-
-/** As much of a diff as fits a screen: a model that runs away writes lines, and long lines, without end. */
-function sayDiff(output: Output, diff: string): void {
-  const lines = diff.trimEnd().split("\n");
-  const shown = lines.slice(0, MOST_DIFF_LINES).map((line) => shorten(line, output.width - INDENT.length));
-  for (const line of colourDiff(output, shown.join("\n"))) say(output, line);
-  const more = lines.length - shown.length;
-  if (more > 0) say(output, output.style("dim", `… and ${counted(more, "more line")}`));
-}
-
-/** Later lines of a streamed text stand under its first. */
-function indented(text: string): string {
-  return text.replaceAll("\n", `\n${INDENT}`);
 }

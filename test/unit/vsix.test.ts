@@ -1,0 +1,58 @@
+// Tests of the packaging's pure parts: binaries by platform, the shipped manifest, the README, packages of paths.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { binaryPackages, packageFolder, shippedManifest, withoutLocalImages } from "../../vsix.ts";
+
+const root = new URL("../../", import.meta.url);
+const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), "utf8"));
+const TARGETS = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64"];
+
+describe("vsix", () => {
+  for (const target of TARGETS) {
+    it(`takes both runtimes' binaries for ${target}, all in the lock file, none for CUDA`, () => {
+      const packages = binaryPackages(target);
+      assert.ok(packages.some((name) => name.startsWith("@node-llama-cpp/")));
+      assert.ok(packages.some((name) => name.startsWith("@fugood/node-llama-")));
+      assert.deepEqual(
+        packages.filter((name) => /cuda|wasm/.test(name)),
+        [],
+      );
+      const locked = readJson("package-lock.json").packages;
+      assert.deepEqual(
+        packages.filter((name) => locked[`node_modules/${name}`] === undefined),
+        [],
+      );
+    });
+  }
+
+  it("refuses a platform without binaries and names the others", () => {
+    assert.throws(() => binaryPackages("web"), /"web".*linux-x64.*win32-arm64/);
+  });
+
+  it("ships the manifest without the repository's parts", () => {
+    const manifest = readJson("package.json");
+    const shipped = shippedManifest(manifest);
+    const dropped = Object.keys(manifest).filter((key) => !(key in shipped));
+    assert.deepEqual(dropped.sort(), ["dependencies", "devDependencies", "private", "scripts"]);
+    assert.equal(shipped.main, manifest.main);
+    assert.deepEqual(shipped.bin, manifest.bin);
+  });
+
+  for (const [what, markdown, expected] of [
+    ["a picture on a line of its own", "a\n\n![Chat](media/chat.png)\n\nb\n", "a\n\nb\n"],
+    ["a picture in a line", "a ![Chat](./chat.png) b\n", "a  b\n"],
+    ["a linked document", "[text](ARCHITECTURE.md)\n", "[text](ARCHITECTURE.md)\n"],
+    ["a picture of the web", "![x](https://example.org/x.png)\n", "![x](https://example.org/x.png)\n"],
+  ] as const) {
+    it(`reads a README with ${what}`, () => assert.equal(withoutLocalImages(markdown), expected));
+  }
+
+  for (const [path, folder] of [
+    ["node_modules/semver/functions/parse.js", "node_modules/semver"],
+    ["node_modules/@kwsites/file-exists/dist/index.js", "node_modules/@kwsites/file-exists"],
+    ["node_modules/cross-spawn/node_modules/which/which.js", "node_modules/cross-spawn/node_modules/which"],
+    ["server/src/server.ts", undefined],
+  ] as const) {
+    it(`knows the package of ${path}`, () => assert.equal(packageFolder(path), folder));
+  }
+});
