@@ -256,8 +256,21 @@ export class EngineError extends Error {
   }
 }
 
-export interface Cancellable {
+/** What a caller hears of a long call, and how it ends it early. */
+export interface LoadHooks {
   signal?: AbortSignal;
+  /** Share of the weights that is loaded, 0 to 1. */
+  onProgress?: (share: number) => void;
+}
+
+export interface PrefillHooks {
+  signal?: AbortSignal;
+  onProgress?: (progress: PrefillProgress) => void;
+}
+
+export interface GenerateHooks {
+  signal?: AbortSignal;
+  onChunk?: (chunk: GenerateChunk) => void;
 }
 
 /** The engine as its callers see it, in-process (`createEngine`) and across the process border (`EngineHost`) alike. */
@@ -265,23 +278,14 @@ export interface Engine {
   /** Reads a model file's header. Throws EngineError modelMissing, modelUnreadable or modelUnsupported. */
   inspect(modelFile: string): Promise<ModelFacts>;
   /** Loads a model and creates both contexts; a model already loaded is released first. */
-  load(options: LoadOptions, hooks?: Cancellable & { onProgress?: (share: number) => void }): Promise<LoadedModel>;
+  load(options: LoadOptions, hooks?: LoadHooks): Promise<LoadedModel>;
   unload(): Promise<void>;
   /** Makes the given parts the base of the long context; returns early with `cancelled` when aborted. */
-  prefill(
-    request: PrefillRequest,
-    hooks?: Cancellable & { onProgress?: (progress: PrefillProgress) => void },
-  ): Promise<PrefillResult>;
+  prefill(request: PrefillRequest, hooks?: PrefillHooks): Promise<PrefillResult>;
   /** Generates text; resolves with stopReason "cancelled" when aborted. */
-  generate(
-    request: GenerateRequest,
-    hooks?: Cancellable & { onChunk?: (chunk: GenerateChunk) => void },
-  ): Promise<GenerateResult>;
+  generate(request: GenerateRequest, hooks?: GenerateHooks): Promise<GenerateResult>;
   /** Answers about an image in a child process that ends with the request or when idle. */
-  see(
-    request: VisionRequest,
-    hooks?: Cancellable & { onChunk?: (chunk: GenerateChunk) => void },
-  ): Promise<VisionResult>;
+  see(request: VisionRequest, hooks?: GenerateHooks): Promise<VisionResult>;
   /** Number of tokens of each text, special tokens never recognised. Throws EngineError noModel. */
   countTokens(texts: string[]): Promise<number[]>;
   /** Measures the machine; "auto" starts the GPU runtime if there is one. */

@@ -1,18 +1,18 @@
 // The engine: one model, the long context with the base, the completion context, and who may use them when.
 import {
-  type Cancellable,
   type ChatRequest,
   type CompletionRequest,
   type Engine,
   EngineError,
-  type GenerateChunk,
+  type GenerateHooks,
   type GenerateRequest,
   type GenerateResult,
   type Hardware,
   type LoadedModel,
+  type LoadHooks,
   type LoadOptions,
   type ModelFacts,
-  type PrefillProgress,
+  type PrefillHooks,
   type PrefillRequest,
   type PrefillResult,
   type SnapshotInfo,
@@ -86,10 +86,7 @@ class LocalEngine implements Engine {
     return readModelFacts(modelFile);
   }
 
-  async load(
-    options: LoadOptions,
-    hooks: Cancellable & { onProgress?: (share: number) => void } = {},
-  ): Promise<LoadedModel> {
+  async load(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadedModel> {
     const facts = await readModelFacts(options.modelFile);
     await this.unload();
     const threads = options.threads ?? defaultThreads();
@@ -114,10 +111,7 @@ class LocalEngine implements Engine {
     await loaded.model.dispose();
   }
 
-  async prefill(
-    request: PrefillRequest,
-    hooks: Cancellable & { onProgress?: (progress: PrefillProgress) => void } = {},
-  ): Promise<PrefillResult> {
+  async prefill(request: PrefillRequest, hooks: PrefillHooks = {}): Promise<PrefillResult> {
     const loaded = this.#requireLoaded();
     // The newest layout is the one the user has; an older reading would only fight it for the context.
     this.#reading?.abort();
@@ -135,10 +129,7 @@ class LocalEngine implements Engine {
     });
   }
 
-  generate(
-    request: GenerateRequest,
-    hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void } = {},
-  ): Promise<GenerateResult> {
+  generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
     const loaded = this.#requireLoaded();
     const run = new Generation(loaded, request, { ...hooks, signal: untilClosed(loaded, hooks.signal) });
     return request.kind === "chat"
@@ -146,10 +137,7 @@ class LocalEngine implements Engine {
       : loaded.completion.exclusively(() => run.complete(request));
   }
 
-  see(
-    request: VisionRequest,
-    hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void } = {},
-  ): Promise<VisionResult> {
+  see(request: VisionRequest, hooks: GenerateHooks = {}): Promise<VisionResult> {
     return this.#vision.see(request, hooks);
   }
 
@@ -232,14 +220,10 @@ const PROBE_TURN = { role: "user" as const, content: [{ text: "?" }] };
 class Generation {
   readonly #loaded: Loaded;
   readonly #request: GenerateRequest;
-  readonly #hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void };
+  readonly #hooks: GenerateHooks;
   readonly #begin = performance.now();
 
-  constructor(
-    loaded: Loaded,
-    request: GenerateRequest,
-    hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void },
-  ) {
+  constructor(loaded: Loaded, request: GenerateRequest, hooks: GenerateHooks) {
     this.#loaded = loaded;
     this.#request = request;
     this.#hooks = hooks;

@@ -10,17 +10,17 @@ import {
   type RequestType,
 } from "vscode-jsonrpc/node";
 import {
-  type Cancellable,
   type Engine,
   EngineError,
-  type GenerateChunk,
+  type GenerateHooks,
   type GenerateRequest,
   type GenerateResult,
   type Hardware,
   type LoadedModel,
+  type LoadHooks,
   type LoadOptions,
   type ModelFacts,
-  type PrefillProgress,
+  type PrefillHooks,
   type PrefillRequest,
   type PrefillResult,
   type SnapshotInfo,
@@ -107,7 +107,7 @@ export class EngineHost implements Engine {
     return this.#call(InspectCall, { modelFile });
   }
 
-  load(options: LoadOptions, hooks: Cancellable & { onProgress?: (share: number) => void } = {}): Promise<LoadedModel> {
+  load(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadedModel> {
     return this.#longCall(LoadCall, { options }, hooks.signal, (progress) => {
       if ("load" in progress) hooks.onProgress?.(progress.load);
     });
@@ -117,28 +117,19 @@ export class EngineHost implements Engine {
     await this.#call(UnloadCall, null);
   }
 
-  prefill(
-    request: PrefillRequest,
-    hooks: Cancellable & { onProgress?: (progress: PrefillProgress) => void } = {},
-  ): Promise<PrefillResult> {
+  prefill(request: PrefillRequest, hooks: PrefillHooks = {}): Promise<PrefillResult> {
     return this.#longCall(PrefillCall, { request }, hooks.signal, (progress) => {
       if ("prefill" in progress) hooks.onProgress?.(progress.prefill);
     });
   }
 
-  generate(
-    request: GenerateRequest,
-    hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void } = {},
-  ): Promise<GenerateResult> {
+  generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
     return this.#longCall(GenerateCall, { request }, hooks.signal, (progress) => {
       if ("chunk" in progress) hooks.onChunk?.(progress.chunk);
     });
   }
 
-  see(
-    request: VisionRequest,
-    hooks: Cancellable & { onChunk?: (chunk: GenerateChunk) => void } = {},
-  ): Promise<VisionResult> {
+  see(request: VisionRequest, hooks: GenerateHooks = {}): Promise<VisionResult> {
     return this.#longCall(SeeCall, { request }, hooks.signal, (progress) => {
       if ("chunk" in progress) hooks.onChunk?.(progress.chunk);
     });

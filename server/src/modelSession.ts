@@ -4,13 +4,11 @@ import type { EngineCrash, EngineHost } from "./engineHost.ts";
 import { type FitPlan, planFits } from "./models/fit.ts";
 import type { InstalledModel, ModelLibrary } from "./models/library.ts";
 import { FathomErrorCodes } from "./protocol/errors.ts";
+import { DEMO_NOTICE } from "./protocol/messages.ts";
 import type { FathomSettings } from "./protocol/settings.ts";
 import { RequestError } from "./requests.ts";
 import type { SettingsStore } from "./settingsStore.ts";
 import type { StatusBoard } from "./statusBoard.ts";
-
-/** Shown with everything that the demo model produced. */
-export const DEMO_NOTICE = "Demo model: for trying the mechanics, not for answers.";
 
 /** The model that runs, and where it came from. */
 export interface ActiveModel {

@@ -1,7 +1,7 @@
 // The command line as a user meets it: the built program as a child process, on a small workspace, with the tiny model.
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -206,8 +206,10 @@ describe("command line", () => {
     }
   });
 
-  it("says that a model cannot see", async () => {
-    const { error } = await json(1, "ui", SCREENSHOT);
+  it("says that a model without a projector cannot see", async () => {
+    const alone = join(storage, "alone.gguf");
+    copyFileSync(MODEL, alone);
+    const { error } = await json(1, "ui", SCREENSHOT, "--model", alone);
     assert.equal(error.code, FathomErrorCodes.modelUnusable);
   });
 

@@ -4,6 +4,7 @@ import { FathomErrorCodes } from "../protocol/errors.ts";
 import {
   type AnswerEvent,
   ChatRequest,
+  DEMO_NOTICE,
   DoctorRequest,
   type DoctorRow,
   type Place,
@@ -18,7 +19,6 @@ import type { Output, Style } from "./output.ts";
 import {
   type CommandContext,
   type CommandResult,
-  DEMO_NOTICE,
   modelLine,
   readCodebase,
   waitForModel,

@@ -8,9 +8,6 @@ import { connectServer, type PartialSettings, type ServerClient } from "./lspCli
 import type { Output } from "./output.ts";
 import type { ProgressLine } from "./progressBar.ts";
 
-/** Shown with the demo model's words where the server does not say so itself, as with completions. */
-export const DEMO_NOTICE = "Demo model: for trying the mechanics, not for answers.";
-
 /** How this command line is called, for hints: through npm it is a script. */
 export const FATHOM = process.env.npm_lifecycle_event === undefined ? "fathom" : "npm run fathom --";
 

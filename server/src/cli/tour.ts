@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Status } from "../protocol/messages.ts";
+import { DEMO_NOTICE, type Status } from "../protocol/messages.ts";
 import type { Options } from "./arguments.ts";
 import { requireModel } from "./commands.ts";
 import { columns, count, duration, rate, wrap } from "./format.ts";
@@ -11,7 +11,6 @@ import type { PartialSettings, ServerClient } from "./lspClient.ts";
 import {
   type CommandContext,
   type CommandResult,
-  DEMO_NOTICE,
   FATHOM,
   isModelFile,
   modelLine,

@@ -2,6 +2,7 @@
 import { ResponseError } from "vscode-languageserver-protocol/node";
 import {
   ChatRequest,
+  DEMO_NOTICE,
   EditRequest,
   type Figures,
   type Place,
@@ -13,20 +14,10 @@ import { diffOf, rangeOf } from "./editCommand.ts";
 import { count, duration, readingSentence, savedSentence } from "./format.ts";
 import type { ServerClient } from "./lspClient.ts";
 import type { Output } from "./output.ts";
-import { type CommandContext, DEMO_NOTICE, FATHOM, readCodebase } from "./session.ts";
+import { type CommandContext, FATHOM, readCodebase } from "./session.ts";
 import { readSourceFile, type SourceFile } from "./sourceFile.ts";
 import { type Cursor, chooseCursors, chooseEditLines, functionNames, type TourSource } from "./tourChoices.ts";
-import {
-  heading,
-  INDENT,
-  indented,
-  SHOWN_PLACES,
-  say,
-  sayCompletion,
-  sayDiff,
-  sayNotice,
-  sayPlaces,
-} from "./tourText.ts";
+import { heading, INDENT, indented, say, sayCompletion, sayDiff, sayNotice, sayPlaces } from "./tourText.ts";
 
 /** Asked when no function is found to ask about. */
 const GENERAL_QUESTION = "What does this codebase do?";

@@ -72,6 +72,11 @@ export class Workspace {
     return this.#folders.map((folder) => folder.name).join("+") || "workspace";
   }
 
+  /** Makes the next question collect all files anew, for file systems that tell no changes. */
+  forget(): void {
+    this.#stale = true;
+  }
+
   /** Uris that changed on disk since the last call. */
   takeChangedOnDisk(): string[] {
     const changed = [...this.#changedOnDisk];

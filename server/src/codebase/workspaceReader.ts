@@ -50,8 +50,9 @@ export class WorkspaceReader {
   }
 
   register(connection: Connection): void {
-    handle(connection, PrefillRequest.type, async ({ workDoneToken }, signal) => {
+    handle(connection, PrefillRequest.type, async ({ workDoneToken, force }, signal) => {
       this.#options.session.assertTrusted();
+      if (force) this.#options.workspace.forget();
       const progress = workDone(connection, workDoneToken, "Reading the workspace");
       try {
         return await this.read(signal, (reading) => progress.report(shareOf(reading), describe(reading)));

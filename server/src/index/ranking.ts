@@ -89,7 +89,7 @@ function mergeHits(hits: readonly Hit[]): Hit[] {
   for (const hit of [...hits].sort((a, b) => Number(a.kind === "text") - Number(b.kind === "text"))) {
     const others = byFile.get(hit.file) ?? [];
     byFile.set(hit.file, others);
-    const same = others.find((other) => other.startLine === hit.startLine && other.endLine === hit.endLine);
+    const same = others.find((other) => isSamePlace(other, hit));
     const around =
       hit.kind === "text" ? others.find((other) => other.kind !== "text" && overlaps(other, hit)) : undefined;
     const target = same ?? around;
@@ -99,11 +99,20 @@ function mergeHits(hits: readonly Hit[]): Hit[] {
       merged.push(copy);
     } else if (target.kind !== hit.kind && !target.hasText) {
       if (hit.kind === "text") target.hasText = true;
+      target.symbol ??= hit.symbol;
+      if (same !== undefined) target.endLine = Math.max(target.endLine, hit.endLine);
       target.score += hit.score;
       target.reason += `; ${hit.reason}`;
     }
   }
   return merged;
+}
+
+/** A quoted text on the line where a symbol is defined is that symbol's place. */
+function isSamePlace(a: Hit, b: Hit): boolean {
+  if (a.startLine !== b.startLine) return false;
+  const kinds = [a.kind, b.kind];
+  return a.endLine === b.endLine || (kinds.includes("literal") && kinds.includes("symbol"));
 }
 
 function overlaps(a: Hit, b: Hit): boolean {

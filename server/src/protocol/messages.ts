@@ -78,6 +78,9 @@ export interface BaseStatus {
   origin: "memory" | "snapshot" | "computed";
 }
 
+/** Shown with everything that the demo model produced. */
+export const DEMO_NOTICE = "Demo model: for trying the mechanics, not for answers.";
+
 /** Everything the status bar and `fathom doctor` need; sent whole on each change. */
 export interface Status {
   state: EngineState;
@@ -103,7 +106,7 @@ export const StatusRequest = {
 };
 
 export interface PrefillParams extends WorkDoneProgressParams {
-  /** Read again although nothing changed. */
+  /** Look through all files again, even if no change was noticed. */
   force?: boolean;
 }
 
