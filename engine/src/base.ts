@@ -110,16 +110,16 @@ class BaseReading {
       this.#notes.push(found.reason);
       return undefined;
     }
-    const fits = await sequence.exclusively(async () => {
+    const problem = await sequence.exclusively(async () => {
       try {
-        return await sequence.restore(found.stateFile, this.#target);
+        const fits = await sequence.restore(found.stateFile, this.#target);
+        return fits ? undefined : "It does not hold the tokens that its header names";
       } catch (error) {
-        this.#notes.push(`The saved state could not be loaded (${text(error)}).`);
-        return false;
+        return `It could not be loaded (${text(error)})`;
       }
     });
-    if (!fits) {
-      await store.reject(this.#key(), "it does not hold the tokens that its header names");
+    if (problem !== undefined) {
+      this.#notes.push(await store.reject(this.#key(), problem));
       return undefined;
     }
     this.#count.reusedTokens = sequence.length;

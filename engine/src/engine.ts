@@ -129,7 +129,7 @@ class LocalEngine implements Engine {
     });
   }
 
-  generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
+  async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
     const loaded = this.#requireLoaded();
     const run = new Generation(loaded, request, { ...hooks, signal: untilClosed(loaded, hooks.signal) });
     return request.kind === "chat"

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { GgmlType, type GgufFileInfo, type GgufTensorInfo, readGgufFileInfo } from "node-llama-cpp";
 import { EngineError, type EngineErrorCode, type ModelFacts } from "./api.ts";
+import { checkGgufHeader } from "./ggufGuard.ts";
 
 /** Architectures whose hybrid memory the engine is built for (QWEN35.md 1.3). */
 const SUPPORTED_ARCHITECTURES = ["qwen35", "qwen35moe"];
@@ -47,7 +48,13 @@ const HASHED_TAIL_BYTES = 1 << 20;
  */
 export async function readModelFacts(file: string): Promise<ModelFacts> {
   const info = await readGguf(file, { missing: "modelMissing", unreadable: "modelUnreadable" });
-  const architecture = String(info.metadata.general?.architecture);
+  const architecture = info.metadata.general?.architecture as string | undefined;
+  if (architecture === undefined) {
+    throw new EngineError(
+      "modelUnreadable",
+      `The file ${file} is damaged: it names no architecture. Download it again.`,
+    );
+  }
   if (!SUPPORTED_ARCHITECTURES.includes(architecture)) {
     throw new EngineError(
       "modelUnsupported",
@@ -69,6 +76,8 @@ export async function readGguf(
 ): Promise<GgufFileInfo> {
   await assertMagic(file, codes);
   try {
+    // The parser below believes what the header says: a length of 2^60 kept it busy for good.
+    await checkGgufHeader(file);
     return await readGgufFileInfo(file, { logWarnings: false });
   } catch (error) {
     const sentence = `The file ${file} is damaged: its GGUF header cannot be read. Download or copy it again.`;

@@ -1,5 +1,5 @@
 // The wire between engine process and its owner: method names, parameter types and how errors cross the border.
-import { type MessageConnection, NotificationType, RequestType, ResponseError } from "vscode-jsonrpc/node";
+import { ErrorCodes, NotificationType, RequestType, ResponseError } from "vscode-jsonrpc/node";
 import {
   EngineError,
   type EngineErrorCode,
@@ -41,6 +41,9 @@ export const LogEvent = new NotificationType<{ line: string }>("log");
 /** JSON-RPC code of every EngineError; its own code travels in the data. */
 const ENGINE_ERROR = -32000;
 
+/** What the library answers for a process that is gone. */
+const CONNECTION_ERRORS: number[] = [ErrorCodes.PendingResponseRejected, ErrorCodes.ConnectionInactive];
+
 /** Errors lose their class on the wire; this keeps code and sentence. */
 export function toWire(error: unknown): ResponseError<{ code: EngineErrorCode }> {
   if (error instanceof EngineError) return new ResponseError(ENGINE_ERROR, error.message, { code: error.code });
@@ -50,12 +53,12 @@ export function toWire(error: unknown): ResponseError<{ code: EngineErrorCode }>
 
 /** @returns The EngineError that crossed the wire; a broken connection becomes engineStopped. */
 export function fromWire(error: unknown): EngineError {
-  if (error instanceof ResponseError && error.code === ENGINE_ERROR) {
-    return new EngineError((error.data as { code: EngineErrorCode }).code, error.message);
+  if (error instanceof ResponseError) {
+    const code = (error.data as { code?: EngineErrorCode } | undefined)?.code;
+    if (error.code === ENGINE_ERROR && code !== undefined) return new EngineError(code, error.message);
+    if (!CONNECTION_ERRORS.includes(error.code)) return new EngineError("backendFailed", error.message);
   }
   return new EngineError("engineStopped", "The engine stopped while it was working; it is being restarted.", {
     cause: error,
   });
 }
-
-export type EngineConnection = MessageConnection;

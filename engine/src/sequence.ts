@@ -123,12 +123,16 @@ export class Sequence {
     const boundary = options.checkpoints?.find((index) => index > this.length) ?? target.length;
     const end = Math.min(this.length + this.chunkTokens, boundary, target.length);
     const chunk = target.slice(this.length, end);
-    const { ms } = await this.#scheduler.run(options.priority, () => this.#append(chunk), options.signal);
+    const step = async () => {
+      await this.#append(chunk);
+      // In the same step: work of a lower priority must not get in between.
+      if (options.checkpoints?.includes(end)) await this.takeCheckpoint();
+    };
+    const { ms } = await this.#scheduler.run(options.priority, step, options.signal);
     this.#measure(chunk.length, ms);
     count.evaluatedTokens += chunk.length;
     count.chunks += 1;
     count.ms += ms;
-    if (options.checkpoints?.includes(this.length)) await this.takeCheckpoint();
     options.onChunk?.(this.length);
   }
 
@@ -190,7 +194,7 @@ export class Sequence {
    * @returns True if it holds a beginning of `target`; else the state is emptied.
    */
   async restore(file: string, target: readonly Token[]): Promise<boolean> {
-    await this.#backend.restore(file);
+    await this.#resyncOnFailure(() => this.#backend.restore(file));
     this.#tokens = this.#backend.tokens();
     const fits = this.commonPrefix(target) === this.#tokens.length;
     if (fits) await this.#backend.takeCheckpoint();

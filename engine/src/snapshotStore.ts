@@ -58,19 +58,23 @@ export class SnapshotStore {
       header = parseHeader(await readFile(this.#file(id, HEADER), "utf8"));
     } catch (error) {
       if (isMissing(error)) return { kind: "none" };
-      return this.#setAside(id, `Its header is damaged (${message(error)})`);
+      return { kind: "unusable", reason: await this.#setAside(id, `Its header is damaged (${message(error)})`) };
     }
     const mismatch = foreignField(header, key);
-    if (mismatch !== undefined) return this.#setAside(id, mismatch);
+    if (mismatch !== undefined) return { kind: "unusable", reason: await this.#setAside(id, mismatch) };
     const stateFile = this.#file(id, STATE);
     try {
       const { size } = await stat(stateFile);
-      if (size !== header.bytes) return this.#setAside(id, `It has ${size} bytes instead of ${header.bytes}`);
+      if (size !== header.bytes)
+        return {
+          kind: "unusable",
+          reason: await this.#setAside(id, `It has ${size} bytes instead of ${header.bytes}`),
+        };
       if ((await sha256OfFile(stateFile)) !== header.stateSha256) {
-        return this.#setAside(id, "Its checksum does not match");
+        return { kind: "unusable", reason: await this.#setAside(id, "Its checksum does not match") };
       }
     } catch (error) {
-      return this.#setAside(id, `It cannot be read (${message(error)})`);
+      return { kind: "unusable", reason: await this.#setAside(id, `It cannot be read (${message(error)})`) };
     }
     return { kind: "found", stateFile, tokens: header.tokens, bytes: header.bytes };
   }
@@ -108,9 +112,12 @@ export class SnapshotStore {
     }
   }
 
-  /** Sets a snapshot aside that was verified but turned out not to load. */
-  async reject(key: SnapshotKey, reason: string): Promise<SnapshotLookup> {
-    return this.#setAside(snapshotId(key), reason);
+  /**
+   * Sets a snapshot aside that was verified but turned out not to load.
+   * @returns A sentence for people.
+   */
+  reject(key: SnapshotKey, what: string): Promise<string> {
+    return this.#setAside(snapshotId(key), what);
   }
 
   /** The readable snapshots, newest first. A missing folder is an empty list. */
@@ -140,7 +147,7 @@ export class SnapshotStore {
   }
 
   /** Never loaded again, kept for a look: one per name, so that they cannot pile up. */
-  async #setAside(id: string, what: string): Promise<SnapshotLookup> {
+  async #setAside(id: string, what: string): Promise<string> {
     for (const ending of [HEADER, STATE]) {
       try {
         await rename(this.#file(id, ending), this.#file(id, ending + SET_ASIDE));
@@ -148,7 +155,7 @@ export class SnapshotStore {
         if (!isMissing(error)) await rm(this.#file(id, ending), { force: true });
       }
     }
-    return { kind: "unusable", reason: `The saved state ${id} was set aside: ${what}. The files are read again.` };
+    return `The saved state ${id} was set aside: ${what}. The files are read again.`;
   }
 
   async #names(): Promise<string[]> {
@@ -223,8 +230,9 @@ async function sync(file: string): Promise<void> {
   }
 }
 
+/** Nothing is there: also when a part of the path is a file. */
 function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
+  return ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 function message(error: unknown): string {
