@@ -104,7 +104,9 @@ const handlers: { [K in keyof ToChatView]: (payload: ToChatView[K]) => void } = 
 
 let answer: AnswerView | undefined;
 let busy = false;
-/** Height of the conversation when its end was last in sight, in pixels. */
+/** Whether the end is kept in sight: until the user scrolls up to read. */
+let following = true;
+/** Height of the conversation when it was last drawn, in pixels. */
 let followed = 0;
 
 newButton.title = "New conversation";
@@ -120,6 +122,11 @@ input.addEventListener("keydown", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && busy) send("stop", null);
 });
+scroller.addEventListener("scroll", () => {
+  following = scroller.scrollTop + scroller.clientHeight >= followed - FOLLOW_DISTANCE_PX;
+});
+// The state above and the question below grow too, and would push the end out of sight.
+new ResizeObserver(followEnd).observe(scroller);
 window.addEventListener("focus", () => {
   if (document.activeElement === document.body) input.focus();
 });
@@ -142,7 +149,7 @@ function restore(entries: ChatEntry[], isBusy: boolean): void {
     else answer.finish(entry);
   }
   setBusy(isBusy);
-  scroller.scrollTop = scroller.scrollHeight;
+  goToEnd();
 }
 
 function start(question: string): void {
@@ -150,7 +157,7 @@ function start(question: string): void {
   answer = addAnswer();
   setBusy(true);
   announcer.textContent = "The answer begins.";
-  scroller.scrollTop = scroller.scrollHeight;
+  goToEnd();
 }
 
 function finish(entry: ChatEntry): void {
@@ -196,9 +203,13 @@ function setBusy(isBusy: boolean): void {
   if (hadFocus) input.focus();
 }
 
+function goToEnd(): void {
+  following = true;
+  followEnd();
+}
+
 /** Keeps the end in sight, unless the user scrolled up to read. */
 function followEnd(): void {
-  const isNearEnd = scroller.scrollTop + scroller.clientHeight >= followed - FOLLOW_DISTANCE_PX;
   followed = scroller.scrollHeight;
-  if (isNearEnd) scroller.scrollTop = followed;
+  if (following) scroller.scrollTop = followed;
 }

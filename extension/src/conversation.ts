@@ -1,7 +1,7 @@
 // Holds one conversation: its entries, the answer on its way, and what of it is kept; knows no view and no server.
 import type { AnswerEvent, ChatOutcome, ChatTurn, Place } from "../../server/src/protocol/messages.ts";
 import type { ChatEntry, ChatFailure } from "../../server/src/protocol/webview.ts";
-import { figuresLine, stopSentence } from "./statusText.ts";
+import { figuresLine, STOPPED_NOTE } from "./statusText.ts";
 
 /** Entries kept over restarts of VS Code; older ones are of little use and the store is read at each start. */
 export const MAX_STORED_ENTRIES = 60;
@@ -43,15 +43,16 @@ export class Conversation {
       // The outcome's text is the whole answer after clean-up; an empty one must not wipe what was streamed.
       if (outcome.text !== "") answer.text = outcome.text;
       if (outcome.places.length > 0) answer.places = outcome.places;
-      if (outcome.notice !== undefined) answer.notice = outcome.notice;
+      const notice = withoutNotes(outcome.notice ?? "", answer.notes ?? []);
+      if (notice !== "") answer.notice = notice;
       if (outcome.figures) answer.figures = figuresLine(outcome.figures);
-      addNote(answer, stopSentence(outcome.stopReason));
+      if (outcome.stopReason === "cancelled") addNote(answer, STOPPED_NOTE);
     });
   }
 
   /** Ends the answer because the user stopped it. */
   cancel(): ChatEntry {
-    return this.#end((answer) => addNote(answer, stopSentence("cancelled")));
+    return this.#end((answer) => addNote(answer, STOPPED_NOTE));
   }
 
   /** Ends the answer because it failed; what was streamed stays. */
@@ -111,8 +112,16 @@ export class Conversation {
   }
 }
 
-function addNote(answer: ChatEntry, note: string | undefined): void {
-  if (note !== undefined) answer.notes = [...(answer.notes ?? []), note];
+function addNote(answer: ChatEntry, note: string): void {
+  answer.notes = [...(answer.notes ?? []), note];
+}
+
+/** The notice repeats the notes for clients that show no stream; here they are on the screen already. */
+function withoutNotes(notice: string, notes: readonly string[]): string {
+  return notes
+    .reduce((rest, note) => rest.replace(note, ""), notice)
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 function readEntry(value: unknown, role: ChatEntry["role"]): ChatEntry | undefined {

@@ -18,7 +18,6 @@ import type { ServerConnection } from "./client.ts";
 import type { Log } from "./log.ts";
 import { inBackground, say } from "./notices.ts";
 import { withCancellableProgress } from "./progress.ts";
-import { stopSentence } from "./statusText.ts";
 import { PROPOSAL_SCHEME, type VirtualDocuments } from "./virtualDocuments.ts";
 
 /** For `when` clauses of Accept and Discard. */
@@ -131,13 +130,13 @@ export class EditPreview implements Disposable {
 
   async #askInNotification(proposal: OpenProposal, name: string): Promise<void> {
     const { outcome } = proposal;
-    const early = stopSentence(outcome.stopReason);
-    const sentences = [`Fathom proposes an edit of ${name}; nothing is written yet.`, early, outcome.notice];
+    const sentences = [`Fathom proposes an edit of ${name}; nothing is written yet.`, outcome.notice];
     const text = sentences.filter((sentence) => sentence !== undefined).join(" ");
     // A proposal that ended early is usually incomplete code; that deserves the warning sign.
-    const chosen = early
-      ? await window.showWarningMessage(text, "Accept", "Discard")
-      : await window.showInformationMessage(text, "Accept", "Discard");
+    const isWhole = outcome.stopReason === "end" || outcome.stopReason === "stopText";
+    const chosen = isWhole
+      ? await window.showInformationMessage(text, "Accept", "Discard")
+      : await window.showWarningMessage(text, "Accept", "Discard");
     if (chosen === undefined) return;
     const isStillOpen = this.#open === proposal;
     if (!isStillOpen && chosen === "Accept") throw new Error("This proposal was closed before; nothing was written.");

@@ -4,12 +4,12 @@ import { count, figuresLine, seconds, size } from "./statusText.ts";
 
 const VERDICT: Record<DoctorRow["verdict"], string> = { good: "ok", warning: "warning", bad: "problem" };
 
-/** The doctor's rows as a table, problems first. */
+/** The doctor's rows as a list, problems first; their texts are too long for a table. */
 export function doctorReport(rows: readonly DoctorRow[]): string {
   const order: DoctorRow["verdict"][] = ["bad", "warning", "good"];
   const sorted = order.flatMap((verdict) => rows.filter((row) => row.verdict === verdict));
-  const cells = sorted.map((row) => [VERDICT[row.verdict], row.topic, row.text]);
-  return ["# Fathom doctor", "", ...table(["verdict", "topic", "finding"], cells), ""].join("\n");
+  const lines = sorted.map(({ verdict, topic, text }) => `- ${VERDICT[verdict]} · **${topic}**: ${oneLine(text)}`);
+  return ["# Fathom doctor", "", ...lines, ""].join("\n");
 }
 
 /** One sentence: how much was read, how long it took, where it came from. */
@@ -40,10 +40,14 @@ export function readingReport(outcome: PrefillOutcome): string {
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
+function oneLine(text: string): string {
+  return text.replace(/\r?\n/g, " ");
+}
+
 /** A Markdown table with padded columns, because the report is read as text too. */
 function table(head: string[], rows: string[][]): string[] {
   // Line breaks and bars would break out of their cell.
-  const safe = [head, ...rows].map((row) => row.map((text) => text.replace(/\r?\n/g, " ").replace(/\|/g, "\\|")));
+  const safe = [head, ...rows].map((row) => row.map((text) => oneLine(text).replace(/\|/g, "\\|")));
   const widths = head.map((_, column) => Math.max(...safe.map((row) => row[column]?.length ?? 0)));
   const [first, ...rest] = safe.map(
     (row) => `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`,

@@ -6,7 +6,7 @@ import type { ServerConnection } from "./client.ts";
 import { checkImage, decodeBase64, type ImageMimeType, sizeProblem } from "./imageFile.ts";
 import type { Log } from "./log.ts";
 import { withCancellableProgress } from "./progress.ts";
-import { figuresLine, stopSentence } from "./statusText.ts";
+import { figuresLine } from "./statusText.ts";
 import { webviewHtml, webviewOptions } from "./webviewHtml.ts";
 import { readPasteMessage } from "./webviewMessages.ts";
 
@@ -55,8 +55,7 @@ export async function uiFromScreenshot(dependencies: ScreenshotDependencies, fil
   if (outcome.stopReason === "cancelled") return;
   await openCode(outcome.code, outcome.languageId);
   dependencies.log.info(`Screenshot: ${figuresLine(outcome.figures)}`);
-  const remarks = [stopSentence(outcome.stopReason), outcome.notice].filter((text) => text !== undefined);
-  if (remarks.length > 0) await window.showInformationMessage(remarks.join(" "));
+  if (outcome.notice !== undefined) await window.showInformationMessage(outcome.notice);
 }
 
 async function chooseImage(dependencies: ScreenshotDependencies): Promise<Screenshot | undefined> {

@@ -11,10 +11,13 @@ import {
 } from "vscode";
 import type { EngineState, Status } from "../../server/src/protocol/messages.ts";
 import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
-import { barText, DEMO_NOTICE, escapeMarkdown, stateLine, statusFacts } from "./statusText.ts";
+import { barText, DEMO_NOTICE, escapeMarkdown, headline, stateLine, statusFacts } from "./statusText.ts";
 
 /** Left of the editor's own items (position, encoding), right of most others. */
 const PRIORITY = 100;
+
+/** Milliseconds. Each change draws the tooltip anew, and it fades in: at the pace of reading it could not be read. */
+const READING_REFRESH_MS = 5000;
 
 const BACKGROUND: Partial<Record<EngineState, ThemeColor>> = {
   failed: new ThemeColor("statusBarItem.errorBackground"),
@@ -28,6 +31,7 @@ const TOOLTIP_COMMANDS: readonly CommandId[] = ["fathom.getModel", "fathom.docto
 export class StatusBar implements Disposable {
   readonly #item: StatusBarItem = window.createStatusBarItem("fathom.status", StatusBarAlignment.Right, PRIORITY);
   #reading = false;
+  #shownAt = 0;
 
   constructor() {
     this.#item.name = "Fathom";
@@ -36,7 +40,11 @@ export class StatusBar implements Disposable {
   }
 
   readonly show = (status: Status): void => {
-    this.#item.text = barText(status);
+    const text = barText(status);
+    const isFresh = Date.now() - this.#shownAt < READING_REFRESH_MS;
+    if (this.#reading && status.state === "reading" && text === this.#item.text && isFresh) return;
+    this.#shownAt = Date.now();
+    this.#item.text = text;
     this.#item.tooltip = tooltip(status);
     this.#item.backgroundColor = BACKGROUND[status.state];
     this.#item.accessibilityInformation = { label: `Fathom: ${stateLine(status)}`, role: "button" };
@@ -93,7 +101,7 @@ function menuItems(status: Status): MenuItem[] {
 }
 
 function tooltip(status: Status): MarkdownString {
-  const lines = [`**Fathom**: ${escapeMarkdown(status.message)}`, ""];
+  const lines = [`**Fathom**: ${escapeMarkdown(headline(status))}`, ""];
   for (const fact of statusFacts(status)) lines.push(`- ${fact.name}: ${escapeMarkdown(fact.text)}`);
   if (status.model?.demo) lines.push("", escapeMarkdown(DEMO_NOTICE));
   lines.push(

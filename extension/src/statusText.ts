@@ -1,12 +1,5 @@
 // Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
-import type {
-  BaseStatus,
-  EngineState,
-  Figures,
-  ReadingProgress,
-  Status,
-  StopReason,
-} from "../../server/src/protocol/messages.ts";
+import type { BaseStatus, EngineState, Figures, ReadingProgress, Status } from "../../server/src/protocol/messages.ts";
 
 /** Shown wherever the demo model answers. */
 export const DEMO_NOTICE =
@@ -46,20 +39,25 @@ export function barText(status: Status): string {
 
 /** One line without icons: model, state, how much is read. */
 export function stateLine(status: Status): string {
-  const parts = [status.model?.name, status.state === "ready" ? undefined : status.message];
+  const parts = [status.model?.name];
   if (status.reading) parts.push(readingLine(status.reading));
+  else if (status.state !== "ready") parts.push(status.message);
   else if (status.base) parts.push(`${count(status.base.tokens)} tokens of ${count(status.base.files)} files read`);
   else if (status.state === "ready") parts.push("ready");
   return parts.filter((part) => part !== undefined && part !== "").join(" · ");
 }
 
+/** The first line of the tooltip; while reading, with the figures. */
+export function headline(status: Status): string {
+  return status.reading ? readingLine(status.reading) : status.message;
+}
+
 /** Facts for the tooltip, in the order in which they are shown. */
 export function statusFacts(status: Status): { name: string; text: string }[] {
   const facts: { name: string; text: string }[] = [];
-  const { model, reading, base, lastCompletion } = status;
+  const { model, base, lastCompletion } = status;
   if (model) facts.push({ name: "Model", text: `${model.name}, ${model.gpu}, KV cache ${model.kvType}` });
   if (model) facts.push({ name: "Context", text: `${count(model.contextTokens)} tokens` });
-  if (reading) facts.push({ name: "Reading", text: readingLine(reading) });
   if (base) facts.push({ name: "Read", text: baseLine(base) });
   if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
   if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
@@ -80,26 +78,16 @@ export function readingLine(reading: ReadingProgress): string {
 /** Tokens and times of one piece of work in one line. */
 export function figuresLine(figures: Figures): string {
   const { generatedTokens, decodeMs, promptTokens, reusedTokens, firstTokenMs, totalMs } = figures;
-  const parts = [`${count(generatedTokens)} tokens in ${seconds(totalMs)}`];
-  if (decodeMs > 0) parts.push(`${rate(generatedTokens, decodeMs)} tokens/s`);
-  parts.push(`first after ${seconds(firstTokenMs)}`);
+  const parts = [`${count(generatedTokens)} ${generatedTokens === 1 ? "token" : "tokens"} in ${seconds(totalMs)}`];
+  if (generatedTokens > 0 && decodeMs > 0) parts.push(`${rate(generatedTokens, decodeMs)} tokens/s`);
+  if (generatedTokens > 0) parts.push(`first after ${seconds(firstTokenMs)}`);
   const reused = reusedTokens > 0 ? ` (${count(reusedTokens)} reused)` : "";
   parts.push(`prompt ${count(promptTokens)} tokens${reused}`);
   return parts.join(" · ");
 }
 
-/** Why an answer ended early; undefined if it came to its end. */
-export function stopSentence(reason: StopReason): string | undefined {
-  const sentences: Record<StopReason, string | undefined> = {
-    end: undefined,
-    stopText: undefined,
-    maxTokens: "It was cut off at the largest allowed number of tokens.",
-    contextFull: "It was cut off because the context is full; a new conversation has room again.",
-    repetition: "It was stopped because the text began to repeat itself.",
-    cancelled: "It was stopped; the text so far is kept.",
-  };
-  return sentences[reason];
-}
+/** Said of an answer that the user stopped; of other early ends the server says why in its notice. */
+export const STOPPED_NOTE = "It was stopped; the text so far is kept.";
 
 /**
  * Makes text show as it is in Markdown: model names and messages must not become links to commands.
@@ -121,8 +109,9 @@ export function size(bytes: number): string {
   return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
 }
 
-/** Milliseconds for people: `0.4 s`, `12 s`, `3 min 5 s`. */
+/** Milliseconds for people: `80 ms`, `0.4 s`, `12 s`, `3 min 5 s`. */
 export function seconds(ms: number): string {
+  if (ms < 99.5) return `${Math.round(ms)} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -132,6 +132,8 @@ export class ModelSession {
     this.#loading = new Promise((resolve) => {
       this.#handOver = resolve;
     });
+    // Fails with the reload that it is handed, which tells the status; nobody may be waiting here.
+    this.#loading.catch(() => undefined);
     const next = crash.restartInMs === undefined ? "a smaller plan is tried" : "it is being restarted";
     this.#status.update({ state: "restarting", message: `${what}; ${next}.`, engineRestarts });
     if (crash.restartInMs !== undefined) return;

@@ -1,7 +1,7 @@
 // Tests of the packaging's pure parts: binaries by platform, the shipped manifest, the README, packages of paths.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { binaryPackages, packageFolder, shippedManifest, withoutLocalImages } from "../../vsix.ts";
+import { binaryPackages, manifestsAbove, packageFolder, shippedManifest, withoutLocalImages } from "../../vsix.ts";
 
 const root = new URL("../../", import.meta.url);
 const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), "utf8"));
@@ -55,4 +55,13 @@ describe("vsix", () => {
   ] as const) {
     it(`knows the package of ${path}`, () => assert.equal(packageFolder(path), folder));
   }
+
+  it("looks for manifests in every folder of a package, since one inside may change the kind of module", () => {
+    assert.deepEqual(manifestsAbove("node_modules/isexe/dist/commonjs/index.js"), [
+      "node_modules/isexe/package.json",
+      "node_modules/isexe/dist/package.json",
+      "node_modules/isexe/dist/commonjs/package.json",
+    ]);
+    assert.deepEqual(manifestsAbove("server/src/server.ts"), []);
+  });
 });

@@ -257,8 +257,10 @@ function sentenceOf(plan: Omit<FitPlan, "sentence">, room: Room, facts: FitFacts
       "Close other programs or choose a smaller model."
     );
   }
-  const whole = plan.contextTokens >= facts.trainedContextTokens ? ", all that the model was trained for" : "";
-  return `Fits: ${context}${whole}; needs about ${need} of the ${available} of ${memory} that can be used.`;
+  const whole =
+    plan.contextTokens >= facts.trainedContextTokens ? " It is all the context that the model was trained for." : "";
+  // The need comes early: lists of models cut the sentence off.
+  return `Fits: ${context}; needs about ${need} of the ${available} of ${memory} that can be used.${whole}`;
 }
 
 /** The longest context to try: the wish, else the trained one; a multiple of 256 unless the model's own is smaller. */

@@ -35,14 +35,16 @@ describe("Conversation", () => {
     conversation.add({ kind: "note", text: "one file left out" });
     conversation.add({ kind: "text", text: "He" });
     conversation.add({ kind: "text", text: "y" });
-    const entry = conversation.finish(outcome("", { stopReason: "maxTokens", notice: "demo" }));
+    const entry = conversation.finish(
+      outcome("", { stopReason: "maxTokens", notice: "demo one file left out It was cut off." }),
+    );
     assert.deepEqual(entry, {
       role: "assistant",
       text: "Hey",
       thinking: "hm",
       places: [PLACE],
-      notes: ["one file left out", "It was cut off at the largest allowed number of tokens."],
-      notice: "demo",
+      notes: ["one file left out"],
+      notice: "demo It was cut off.",
     });
     assert.equal(conversation.busy, false);
   });

@@ -6,11 +6,11 @@ import {
   barText,
   escapeMarkdown,
   figuresLine,
+  headline,
   seconds,
   size,
   stateLine,
   statusFacts,
-  stopSentence,
 } from "../../../extension/src/statusText.ts";
 import type {
   BaseStatus,
@@ -102,7 +102,9 @@ describe("status", () => {
 
   it("tells how far reading is", () => {
     const line = stateLine(status({ state: "reading", message: "Reading.", reading: READING }));
-    assert.equal(line, "Reading. · reading 999 of 2,000 tokens, 3 of 9 files, 49 %, 812 tokens/s");
+    assert.equal(line, "reading 999 of 2,000 tokens, 3 of 9 files, 49 %, 812 tokens/s");
+    assert.equal(headline(status({ state: "reading", message: "Reading.", reading: READING })), line);
+    assert.equal(headline(status({})), "Ready.");
   });
 });
 
@@ -112,11 +114,13 @@ describe("figures", () => {
     assert.equal(figuresLine(FIGURES), expected);
     assert.equal(
       figuresLine({ ...FIGURES, generatedTokens: 0, decodeMs: 0, reusedTokens: 0 }),
-      "0 tokens in 4.4 s · first after 0.4 s · prompt 12,034 tokens",
+      "0 tokens in 4.4 s · prompt 12,034 tokens",
     );
   });
   const times: [number, string][] = [
-    [0, "0.0 s"],
+    [0, "0 ms"],
+    [99.4, "99 ms"],
+    [99.5, "0.1 s"],
     [9949, "9.9 s"],
     [9950, "10 s"],
     [59_499, "59 s"],
@@ -131,10 +135,7 @@ describe("figures", () => {
   ];
   for (const [bytes, expected] of sizes)
     it(`${bytes} bytes are ${expected}`, () => assert.equal(size(bytes), expected));
-  it("say why an answer ended early, and nothing if it did not", () => {
-    assert.equal(stopSentence("end"), undefined);
-    assert.match(stopSentence("repetition") ?? "", /repeat/);
-  });
+  it("know the singular", () => assert.match(figuresLine({ ...FIGURES, generatedTokens: 1 }), /^1 token in /));
 });
 
 describe("escapeMarkdown", () => {
@@ -145,17 +146,12 @@ describe("escapeMarkdown", () => {
 });
 
 describe("reports", () => {
-  it("put problems first and keep the table whole", () => {
+  it("put problems first, each on one line", () => {
     const text = doctorReport([
       { topic: "GPU", verdict: "good", text: "Metal" },
       { topic: "model", verdict: "bad", text: "a|b\nc" },
     ]);
-    assert.deepEqual(text.split("\n").slice(2, -1), [
-      "| verdict | topic | finding |",
-      "|---------|-------|---------|",
-      "| problem | model | a\\|b c  |",
-      "| ok      | GPU   | Metal   |",
-    ]);
+    assert.deepEqual(text.split("\n").slice(2, -1), ["- problem · **model**: a|b c", "- ok · **GPU**: Metal"]);
   });
   const sentences: [Partial<PrefillOutcome>, string][] = [
     [{}, "12 files (12,034 tokens) were read in 4.4 s."],

@@ -1,5 +1,6 @@
 // Tests how the model session chooses a plan, goes on after failures, and what those who wait for a model get.
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import {
   EngineError,
   type Hardware,
@@ -151,6 +152,20 @@ describe("ModelSession", () => {
     await session.reload();
     assert.equal((await waiting).info.contextTokens, 262_144);
     assert.equal(status.current.engineRestarts, 1);
+  });
+
+  it("outlives a reload after a crash that fails while nobody waits for the model", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    const { session, status } = sessionWith(outOfMemory);
+    session.start(true).catch(note);
+    session.crashed({ reason: "exit code 1", stage: "idle", inARow: 1, restartInMs: 200 });
+    process.on("unhandledRejection", note);
+    await session.reload();
+    await setImmediate();
+    process.off("unhandledRejection", note);
+    assert.deepEqual(unhandled, []);
+    assert.equal(status.current.state, "failed");
   });
 
   it("chooses a smaller plan after three crashes while loading", async () => {
