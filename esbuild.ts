@@ -48,5 +48,5 @@ await Promise.all([
   }),
   cp("server/src/prompts", "dist/prompts", { recursive: true }),
   cp("engine/models", "dist/models", { recursive: true }),
-  cp("media", "dist/media", { recursive: true, filter: (source) => !/\.(ts|json)$/.test(source) }),
+  cp("media", "dist/media", { recursive: true, filter: (source) => !/\.(ts|json)$|screenshots/.test(source) }),
 ]);

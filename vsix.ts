@@ -50,6 +50,9 @@ const READ_BY_PATH = ["node_modules/node-llama-cpp/llama/binariesGithubRelease.j
 /** Found by the import graph, but only on the way of node-llama-cpp's own downloads, which are switched off. */
 const NEVER_IMPORTED = ["@reflink/*"];
 
+/** Pictures for the README in the repository; the one that ships shows none of them. */
+const SCREENSHOTS = join(ROOT, "dist", "media", "screenshots");
+
 const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE"];
 const LICENSE_FILE = /^(licen[sc]e|notice|copying)(\.|-|$)/i;
 const NOT_RUN = /\.(map|md|ts|d\.ts)$/;
@@ -133,7 +136,8 @@ async function main(): Promise<void> {
 
 /** @returns Folders of the packages inside the bundles, from the source maps. */
 async function stageBundles(): Promise<string[]> {
-  await cp(join(ROOT, "dist"), join(STAGE, "dist"), { recursive: true, filter: (source) => !source.endsWith(".map") });
+  const ships = (source: string) => !source.endsWith(".map") && source !== SCREENSHOTS;
+  await cp(join(ROOT, "dist"), join(STAGE, "dist"), { recursive: true, filter: ships });
   const maps = (await filesUnder(join(ROOT, "dist"))).filter((path) => path.endsWith(".map"));
   const sources = await Promise.all(
     maps.map(async (path) => {

@@ -169,7 +169,7 @@ class BaseReading {
 
   /** A snapshot that cannot be written is a note: the state in memory serves all the same. */
   async #save(): Promise<PrefillResult["saved"]> {
-    const { request, sequence } = this.#options;
+    const { request, sequence, signal } = this.#options;
     if (request.snapshotDir === undefined || this.#target.length < MIN_SNAPSHOT_TOKENS) return undefined;
     this.#report("save");
     const begin = performance.now();
@@ -177,12 +177,15 @@ class BaseReading {
     try {
       const bytes = await store.save(this.#key(), this.#target.length, (file) =>
         sequence.exclusively(async () => {
+          // A newer reading may have the context by now: its beginning must not be saved as this base.
+          signal.throwIfAborted();
           await sequence.align(this.#target);
           await sequence.save(file);
         }),
       );
       return { bytes, ms: performance.now() - begin };
     } catch (error) {
+      if (signal.aborted) throw error;
       this.#notes.push(
         `What was read could not be saved in ${request.snapshotDir} (${text(error)}). ` +
           "It stays in memory; after a restart it is read again.",

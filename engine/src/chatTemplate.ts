@@ -70,8 +70,17 @@ export class ChatTemplate {
 
   #text(messages: readonly ChatMessage[], thinking: boolean, flags: { add_generation_prompt: boolean }): string {
     const marked = messages.map((message, index) => ({ role: message.role, content: mark(index) }));
+    const text = this.#render(marked, thinking, flags);
+    if (marked.every(({ content }) => text.includes(content))) return text;
+    throw new EngineError(
+      "modelUnsupported",
+      "The chat template in the model file leaves out a part of the conversation; choose another file.",
+    );
+  }
+
+  #render(messages: { role: string; content: string }[], thinking: boolean, flags: { add_generation_prompt: boolean }) {
     try {
-      return this.#template.render({ messages: marked, enable_thinking: thinking, ...flags });
+      return this.#template.render({ messages, enable_thinking: thinking, ...flags });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new EngineError("modelUnsupported", `The model's chat template refused this conversation: ${reason}`, {

@@ -76,6 +76,8 @@ class LocalEngine implements Engine {
   readonly #scheduler = new Scheduler();
   #loaded: Loaded | undefined;
   #reading: AbortController | undefined;
+  /** Loads and unloads, one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     this.#backend = options.backend;
@@ -88,7 +90,21 @@ class LocalEngine implements Engine {
 
   async load(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadedModel> {
     const facts = await readModelFacts(options.modelFile);
-    await this.unload();
+    return this.#change(() => this.#load(facts, options, hooks));
+  }
+
+  async unload(): Promise<void> {
+    await this.#change(() => this.#release());
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const change = this.#changing.then(work, work);
+    this.#changing = change.catch(() => undefined);
+    return change;
+  }
+
+  async #load(facts: ModelFacts, options: LoadOptions, hooks: LoadHooks): Promise<LoadedModel> {
+    await this.#release();
     const threads = options.threads ?? defaultThreads();
     const model = await this.#backend.load({ ...hooks, modelFile: options.modelFile, gpu: options.gpu, threads });
     try {
@@ -100,7 +116,7 @@ class LocalEngine implements Engine {
     return this.#loaded.info;
   }
 
-  async unload(): Promise<void> {
+  async #release(): Promise<void> {
     const loaded = this.#loaded;
     this.#loaded = undefined;
     if (loaded === undefined) return;
@@ -301,7 +317,9 @@ class Generation {
       },
       room: sequence.contextTokens - 1 - target.length,
     });
-    const evaluated = { ...count, evaluatedTokens: count.evaluatedTokens + 1 };
+    // The last prompt token is evaluated by the first decode step, if there was one.
+    const last = sequence.length >= target.length ? 1 : 0;
+    const evaluated = { ...count, evaluatedTokens: count.evaluatedTokens + last };
     const figures = figuresOf(target.length, evaluated, performance.now() - this.#begin);
     return {
       ...outcome,

@@ -15,6 +15,10 @@ export const SNAPSHOTS_KEPT = 2;
 const STATE = ".state";
 const HEADER = ".json";
 const SET_ASIDE = ".bad";
+const TEMPORARY = ".tmp";
+
+/** No state takes this long to write; a temporary file older than this belongs to a process that was killed. */
+const ABANDONED_MS = 3_600_000;
 
 /** What must be equal for a state to be usable. */
 export interface SnapshotKey {
@@ -88,7 +92,7 @@ export class SnapshotStore {
   async save(key: SnapshotKey, tokens: number, write: (file: string) => Promise<void>): Promise<number> {
     await mkdir(this.#dir, { recursive: true });
     const id = snapshotId(key);
-    const temporary = this.#file(id, `.${process.pid}.tmp`);
+    const temporary = this.#file(id, `.${process.pid}${TEMPORARY}`);
     try {
       await write(temporary);
       await sync(temporary);
@@ -143,6 +147,18 @@ export class SnapshotStore {
     for (const { id } of others.slice(SNAPSHOTS_KEPT - 1)) {
       await rm(this.#file(id, HEADER), { force: true });
       await rm(this.#file(id, STATE), { force: true });
+    }
+    await this.#removeLeftOvers();
+  }
+
+  /** What killed processes left: half-written states, and states whose header is gone. */
+  async #removeLeftOvers(): Promise<void> {
+    const names = await this.#names();
+    for (const name of names) {
+      const file = join(this.#dir, name);
+      const orphan = name.endsWith(STATE) && !names.includes(name.slice(0, -STATE.length) + HEADER);
+      const abandoned = name.endsWith(TEMPORARY) && (await ageMs(file)) > ABANDONED_MS;
+      if (orphan || abandoned) await rm(file, { force: true });
     }
   }
 
@@ -227,6 +243,16 @@ async function sync(file: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A file that is gone meanwhile has no age. */
+async function ageMs(file: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(file)).mtimeMs;
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
   }
 }
 

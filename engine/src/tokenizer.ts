@@ -44,8 +44,7 @@ export class Tokenizer {
   encodeText(text: string): Token[] {
     const tokens: Token[] = [];
     let start = 0;
-    for (const match of this.#specials === undefined ? [] : text.matchAll(this.#specials)) {
-      const cut = match.index + 1;
+    for (let cut = this.#cutIn(text, 0); cut !== undefined; cut = this.#cutIn(text, start)) {
       append(tokens, this.#vocabulary.encode(text.slice(start, cut)));
       start = cut;
     }
@@ -87,6 +86,14 @@ export class Tokenizer {
     return parts;
   }
 
+  /** Where to cut the first special text from `start` on; it is looked for anew behind each cut, since they may overlap. */
+  #cutIn(text: string, start: number): number | undefined {
+    if (this.#specials === undefined) return undefined;
+    this.#specials.lastIndex = start;
+    const match = this.#specials.exec(text);
+    return match === null ? undefined : match.index + 1;
+  }
+
   streamDecoder(): StreamDecoder {
     return new StreamDecoder(this.#vocabulary);
   }
@@ -105,10 +112,13 @@ export class StreamDecoder {
   push(token: Token): string {
     this.#pending.push(token);
     const text = this.#vocabulary.decode(this.#pending);
-    const unfinished = text.endsWith("\uFFFD") && this.#pending.length < MAX_TOKENS_OF_ONE_CHARACTER;
-    if (unfinished) return "";
-    this.#pending = [];
-    return text;
+    if (!text.endsWith("\uFFFD")) {
+      this.#pending = [];
+      return text;
+    }
+    if (this.#pending.length < MAX_TOKENS_OF_ONE_CHARACTER) return "";
+    // The first of them begins no character that the others could end; they may still begin a good one.
+    return this.#vocabulary.decode(this.#pending.splice(0, 1));
   }
 
   /** @returns What is left, however incomplete. */

@@ -101,7 +101,7 @@ async function storageRows({ storageDir, snapshotDir, engine, settings }: Doctor
   const snapshots = await engine.listSnapshots(snapshotDir);
   const bytes = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
   const saved = settings.current.context.snapshots
-    ? `${snapshots.length} snapshots of this workspace, ${formatBytes(bytes)}`
+    ? `${snapshots.length === 1 ? "1 snapshot" : `${snapshots.length} snapshots`} of this workspace, ${formatBytes(bytes)}`
     : "snapshots are switched off";
   const text = `${storageDir}: ${saved}; ${formatBytes(freeBytes)} free`;
   return [row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text)];
