@@ -31,6 +31,9 @@ const VISION_ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "./visionMain.ts" : "./vision.mjs", import.meta.url),
 );
 
+/** The engine may take this long to free its memory in order, milliseconds. */
+const END_MS = 30_000;
+
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
 const engine = createEngine({
   backend: createLlamaCppBackend((line) => void connection.sendNotification(LogEvent, { line })),
@@ -41,6 +44,8 @@ connection.listen();
 
 // The owner's end is ours: an engine without a server would hold gigabytes for nobody.
 process.on("disconnect", () => {
+  // A hanging native call would keep the memory for ever.
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), END_MS).unref();
   void engine.dispose().finally(() => process.exit(0));
 });
 

@@ -162,8 +162,10 @@ export class SnapshotStore {
     }
   }
 
-  /** Never loaded again, kept for a look: one per name, so that they cannot pile up. */
+  /** Never loaded again, kept for a look: only the newest one, since each may have gigabytes. */
   async #setAside(id: string, what: string): Promise<string> {
+    const bad = (await this.#names()).filter((name) => name.endsWith(SET_ASIDE));
+    for (const name of bad) await rm(join(this.#dir, name), { force: true });
     for (const ending of [HEADER, STATE]) {
       try {
         await rename(this.#file(id, ending), this.#file(id, ending + SET_ASIDE));

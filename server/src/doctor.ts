@@ -77,7 +77,8 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
   return [...rows, images];
 }
 
-async function workspaceRows({ workspace, status }: DoctorOptions): Promise<DoctorRow[]> {
+async function workspaceRows({ workspace, status, session }: DoctorOptions): Promise<DoctorRow[]> {
+  if (!session.trusted) return [row("workspace", "warning", "not trusted, so nothing of it is read")];
   if (workspace.folders.length === 0) return [row("workspace", "warning", "no folder is open")];
   const { files, leftOut } = await workspace.files();
   const { base } = status.current;

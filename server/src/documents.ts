@@ -1,6 +1,7 @@
 // The open documents, as the client sees them; and the text around a place in them.
 import { type Connection, TextDocuments } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
+import { canonicalUri } from "./uris.ts";
 
 export class Documents {
   readonly #documents = new TextDocuments(TextDocument);
@@ -9,8 +10,10 @@ export class Documents {
     this.#documents.listen(connection);
   }
 
+  /** By any spelling of its uri. */
   get(uri: string): TextDocument | undefined {
-    return this.#documents.get(uri);
+    const wanted = canonicalUri(uri);
+    return this.#documents.get(uri) ?? this.all().find((document) => canonicalUri(document.uri) === wanted);
   }
 
   all(): TextDocument[] {

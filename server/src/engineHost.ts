@@ -244,7 +244,12 @@ export class EngineHost implements Engine {
     });
     const timer = setTimeout(() => {
       this.#endRestart();
-      this.#start();
+      try {
+        this.#start();
+      } catch (error) {
+        // No memory for a process: the next request tries again, and says why if it fails too.
+        this.#options.log(`The engine could not be started: ${error instanceof Error ? error.message : error}`);
+      }
       this.#options.onRestarted();
     }, ms);
     this.#restart = { timer, over, end };

@@ -54,6 +54,10 @@ export class ModelSession {
     return this.#active;
   }
 
+  get trusted(): boolean {
+    return this.#trusted;
+  }
+
   /** @throws RequestError untrusted. */
   assertTrusted(): void {
     if (this.#trusted) return;
@@ -108,10 +112,17 @@ export class ModelSession {
     }
   }
 
+  /** The next load begins with the best plan again: the user changed something or asked for a fresh start. */
+  forgetFailures(): void {
+    this.#failedPlans = { file: "", count: 0 };
+  }
+
   settingsChanged(before: FathomSettings, now: FathomSettings): void {
     const relevant = (settings: FathomSettings) =>
       JSON.stringify([settings.model, settings.context.maxTokens, settings.context.kvType]);
-    if (relevant(before) !== relevant(now)) void this.reload();
+    if (relevant(before) === relevant(now)) return;
+    this.forgetFailures();
+    void this.reload();
   }
 
   /** Says what happened; after too many crashes at one stage, goes on with the next smaller plan if there is one. */

@@ -155,6 +155,7 @@ class FathomServer {
     });
     handle(this.#connection, RestartEngineRequest.type, async () => {
       await this.#engine.restart();
+      this.#session.forgetFailures();
       await this.#session.reload();
       return this.#status.current;
     });

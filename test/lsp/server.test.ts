@@ -1,7 +1,7 @@
 // The language server as an editor sees it: real process, real LSP, real engine on the tiny model.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -22,25 +22,11 @@ import {
   ScreenshotRequest,
   SearchRequest,
   StatusRequest,
-  TrustGrantedNotification,
 } from "../../server/src/protocol/messages.ts";
-import { FILES, SERVER, Session, settingsForTiny } from "./session.ts";
+import { FILES, HALF_FUNCTION, question, SERVER, Session, settingsForTiny, withSession } from "./session.ts";
 
 const SCREENSHOT = fileURLToPath(new URL("../fixtures/screenshot.png", import.meta.url));
-const HALF_FUNCTION = "function add(a: number, b: number) {\n  return \n}\n";
 const AFTER_RETURN = { line: 1, character: 9 };
-
-/** Ends the session whatever the test did. */
-async function withSession(options: Parameters<typeof Session.start>[0], work: (session: Session) => Promise<void>) {
-  const session = await Session.start(options);
-  try {
-    await work(session);
-  } finally {
-    await session.end();
-  }
-}
-
-const question = (text: string) => ({ turns: [{ role: "user" as const, text }] });
 
 describe("language server", () => {
   it("says what it can do, gets ready and ends with its engine", async () => {
@@ -236,6 +222,28 @@ describe("questions over LSP", () => {
       await assert.rejects(session.ask(question("  ")), expected);
     }));
 
+  it("leaves out the oldest turns when the context is short, and says so", () =>
+    withSession({ settings: settingsForTiny({ context: { maxTokens: 4096 } }) }, async (session) => {
+      await session.ready();
+      const old = { role: "user" as const, text: "x y z ".repeat(700) };
+      const answer = { role: "assistant" as const, text: "yes" };
+      const { outcome, events } = await session.ask({ turns: [old, answer, { role: "user", text: "parseHeader" }] });
+      assert.notEqual(outcome.stopReason, "cancelled");
+      assert.ok(events.some((event) => event.kind === "note" && /the oldest 2 turns were left out/.test(event.text)));
+    }));
+
+  it("tells the model which files were deleted since it read them", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      const read = await session.connection.sendRequest(PrefillRequest.type, {});
+      const before = (await session.ask(question("zzz"))).outcome.figures!;
+      session.remove("src/render.ts");
+      await session.fileEvent("src/render.ts", FileChangeType.Deleted);
+      const after = (await session.ask(question("zzz"))).outcome.figures!;
+      assert.equal(after.reusedTokens, read.figures.promptTokens);
+      assert.ok(after.promptTokens > before.promptTokens);
+    }));
+
   it("answers from an open document as it is in the editor, without reading the base again", () =>
     withSession({}, async (session) => {
       await session.ready();
@@ -317,6 +325,20 @@ describe("search over LSP", () => {
       assert.deepEqual(await search(session, "quokka"), []);
     }));
 
+  it("finds files under the spelling of their uri that VS Code uses", () =>
+    withSession({ files: { "src/(shop)/page.ts": "export const numbat = 1;\n" } }, async (session) => {
+      await session.ready();
+      await search(session, "anything");
+      const uri = session.uri("src/(shop)/page.ts").replace("(", "%28").replace(")", "%29");
+      const text = "export const pangolin = 1;\n";
+      const textDocument = { uri, languageId: "typescript", version: 1, text };
+      await session.connection.sendNotification("textDocument/didOpen", { textDocument });
+      assert.deepEqual(await search(session, "pangolin"), ["src/(shop)/page.ts"]);
+      const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
+      const outcome = await session.connection.sendRequest(EditRequest.type, { uri, range, instruction: "Rename." });
+      assert.equal(outcome.original, text);
+    }));
+
   it("sees an open document as it is in the editor, and the disk again when it is closed", () =>
     withSession({}, async (session) => {
       await session.ready();
@@ -390,87 +412,6 @@ describe("edits and screenshots over LSP", () => {
       const request = session.connection.sendRequest(ScreenshotRequest.type, params);
       await assert.rejects(request, { code: FathomErrorCodes.badRequest, message: /image\/webp cannot be read/ });
     }));
-});
-
-describe("trouble over LSP", () => {
-  it("says so when the engine is killed, and the next request works", () =>
-    withSession({ settings: settingsForTiny({ chat: { maxTokens: 4000 } }) }, async (session) => {
-      await session.ready();
-      const pid = await session.enginePid();
-      const { partialResultToken, first } = session.collect<AnswerEvent>(({ kind }) => kind === "text");
-      const pending = session.connection.sendRequest("fathom/chat", { ...question("parseHeader"), partialResultToken });
-      const restarting = session.nextStatus(({ state }) => state === "restarting");
-      await first;
-      process.kill(pid, "SIGKILL");
-      await assert.rejects(pending, { code: FathomErrorCodes.engineStopped });
-      const status = await restarting;
-      // A request between crash and restart waits for the restart.
-      assert.notEqual(await session.enginePid(), pid);
-      assert.equal(status.message, "The engine ended unexpectedly (SIGKILL); it is being restarted.");
-      assert.equal(status.engineRestarts, 1);
-      await session.open("src/new.ts", HALF_FUNCTION);
-      const edit = await session.connection.sendRequest(EditRequest.type, {
-        uri: session.uri("src/parser.ts"),
-        range: { start: { line: 0, character: 0 }, end: { line: 2, character: 0 } },
-        instruction: "Add a comment.",
-      });
-      assert.ok(edit.figures.generatedTokens > 0);
-      assert.notEqual(await session.enginePid(), pid);
-    }));
-
-  it("stays off with a sentence after three crashes at one stage, until restarted", () =>
-    withSession({}, async (session) => {
-      await session.ready();
-      for (let crash = 1; crash <= 3; crash++) {
-        const pid = await session.enginePid();
-        const next = session.nextStatus(({ state }) => state === (crash < 3 ? "ready" : "failed"));
-        process.kill(pid, "SIGKILL");
-        const status = await next;
-        if (crash === 3) assert.match(status.message, /3 times in a row and stays off\. Restart it/);
-      }
-      await assert.rejects(session.ask(question("parseHeader")), /stays off/);
-      const restarted = await session.connection.sendRequest(RestartEngineRequest.type, null);
-      assert.equal(restarted.state, "ready");
-    }));
-
-  it("reads nothing of an untrusted workspace until it is trusted", () =>
-    withSession({ initialization: { trusted: false } }, async (session) => {
-      await session.status(({ state }) => state === "untrusted");
-      await assert.rejects(session.ask(question("parseHeader")), { code: FathomErrorCodes.untrusted });
-      const search = session.connection.sendRequest(SearchRequest.type, { query: "parseHeader" });
-      await assert.rejects(search, { code: FathomErrorCodes.untrusted });
-      await session.connection.sendNotification(TrustGrantedNotification.type, null);
-      await session.ready();
-      const { outcome } = await session.ask(question("parseHeader"));
-      assert.equal(outcome.places[0]?.path, "src/parser.ts");
-    }));
-
-  for (const [what, content, message] of [
-    ["missing", undefined, /does not exist\. Choose or download a model with Get Model/],
-    ["not a model", "hello, this is text", /is not a GGUF model file/],
-    ["damaged", `GGUF${"\u0001".repeat(200)}`, /is damaged: its GGUF header cannot be read/],
-  ] as const) {
-    it(`names a model file that is ${what}, and search still works`, async () => {
-      const session = await Session.start({ settings: settingsForTiny({ model: { path: "", demo: false } }) });
-      try {
-        const path = join(session.storageDir, "broken.gguf");
-        if (content !== undefined) writeFileSync(path, content);
-        const failed = session.nextStatus(({ state }) => state === "failed");
-        await session.changeSettings(settingsForTiny({ model: { path } }));
-        const status = await failed;
-        assert.match(status.message, message);
-        assert.ok(status.message.includes(path));
-        const places = await session.connection.sendRequest(SearchRequest.type, { query: "parseHeader" });
-        assert.equal(places[0]?.path, "src/parser.ts");
-        assert.equal(existsSync(path), content !== undefined);
-        const ready = session.nextStatus(({ state }) => state === "ready");
-        await session.changeSettings(settingsForTiny());
-        await ready;
-      } finally {
-        await session.end();
-      }
-    });
-  }
 });
 
 /** About 3,000 tokens of the byte vocabulary, in more than one chunk. */

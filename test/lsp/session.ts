@@ -232,3 +232,20 @@ export function settingsForTiny(changes: Record<string, Record<string, unknown>>
     chat: { maxTokens: 24, ...changes.chat },
   };
 }
+
+/** Ends the session whatever the test did. */
+export async function withSession(options: SessionOptions, work: (session: Session) => Promise<void>): Promise<void> {
+  const session = await Session.start(options);
+  try {
+    await work(session);
+  } finally {
+    await session.end();
+  }
+}
+
+/** The parameters of a first question. */
+export function question(text: string): ChatParams {
+  return { turns: [{ role: "user", text }] };
+}
+
+export const HALF_FUNCTION = "function add(a: number, b: number) {\n  return \n}\n";

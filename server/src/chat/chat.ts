@@ -1,7 +1,8 @@
 // Answers questions about the workspace: where to look at once, then the model's answer, streamed.
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, GenerateResult, PromptPart, Sampling } from "../../../engine/src/api.ts";
-import { readTextFile } from "../codebase/readText.ts";
+import type { Engine, GenerateResult, Sampling } from "../../../engine/src/api.ts";
+import type { OverlayParts } from "../codebase/overlay.ts";
+import { readTextFile, reasonAgainst } from "../codebase/readText.ts";
 import type { Workspace } from "../codebase/workspace.ts";
 import type { WorkspaceReader } from "../codebase/workspaceReader.ts";
 import type { Documents } from "../documents.ts";
@@ -12,9 +13,15 @@ import { type AnswerEvent, type ChatOutcome, type ChatParams, ChatRequest, type 
 import { answerStream, cutOffNote, handle, joinNotes, RequestError } from "../requests.ts";
 import type { SettingsStore } from "../settingsStore.ts";
 import { ChatPrompt, type Excerpt } from "./chatPrompt.ts";
+import { fitConversation } from "./fitConversation.ts";
 
 /** "Where to look" is read at a glance. */
 const PLACES_SHOWN = 6;
+
+/** The chat template's frame, and the chunk that a reading may add meanwhile. */
+const SPARE_TOKENS = 128;
+/** Changed files may take this much of the room; the rest is the conversation's. */
+const OVERLAY_SHARE = 0.5;
 
 /** Qwen3.5's recommendations for instruct and for precise reasoning (QWEN35.md 1.6). */
 const ANSWER_SAMPLING: Sampling = { temperature: 0.7, topP: 0.8, topK: 20, presencePenalty: 1.5 };
@@ -80,7 +87,17 @@ export class Chat {
     }
     const { maxTokens, thinking: thinkingSetting } = settings.current.chat;
     const thinking = params.thinking ?? thinkingSetting;
-    const messages = this.#prompt.messages(await this.#systemParts(), params.turns, excerpts);
+    const room = this.#options.reader.roomTokens - maxTokens - SPARE_TOKENS;
+    const { parts, onlyNamed } = await this.#systemParts(room);
+    const all = this.#prompt.messages(parts, params.turns, excerpts);
+    const { messages, droppedTurns } = await fitConversation(all, room, (texts) => engine.countTokens(texts));
+    if (droppedTurns > 0) {
+      send({ kind: "note", text: `The context is full: the oldest ${droppedTurns} turns were left out.` });
+    }
+    if (onlyNamed > 0) {
+      const files = onlyNamed === 1 ? "1 changed file is" : `${onlyNamed} changed files are`;
+      send({ kind: "note", text: `${files} known by name only; read the workspace again to include them.` });
+    }
     const sampling = thinking ? THINKING_SAMPLING : ANSWER_SAMPLING;
     return engine.generate(
       { kind: "chat", messages, thinking, sampling, maxTokens },
@@ -89,20 +106,20 @@ export class Chat {
   }
 
   /** What follows the base: the newest texts of changed files, or the rules themselves if nothing was read. */
-  async #systemParts(): Promise<PromptPart[]> {
+  async #systemParts(room: number): Promise<OverlayParts> {
     const { reader, documents } = this.#options;
     const { base } = reader;
-    if (base === "none") return [{ text: `${promptText("system")}\n` }];
-    const parts = await reader.overlay.parts(documents);
-    if (base === "partial") parts.push({ text: `\n${promptText("halfRead")}\n` });
-    return parts;
+    if (base === "none") return { parts: [{ text: `${promptText("system")}\n` }], onlyNamed: 0 };
+    const overlay = await reader.overlay.parts(documents, Math.floor(room * OVERLAY_SHARE));
+    if (base === "partial") overlay.parts.push({ text: `\n${promptText("halfRead")}\n` });
+    return overlay;
   }
 
   async #excerpts(places: readonly Place[]): Promise<Excerpt[]> {
     const { reader } = this.#options;
     const excerpts: Excerpt[] = [];
     for (const place of places) {
-      const known = reader.base === "whole" && reader.overlay.isInBase(place.path);
+      const known = reader.base === "whole" && reader.overlay.isInBase(place.path, place.uri);
       excerpts.push({ place, text: known ? undefined : await this.#textAt(place) });
     }
     return excerpts;
@@ -114,8 +131,9 @@ export class Chat {
     const file = workspace.fileOf(place.uri);
     const read = open !== undefined || file === undefined ? undefined : await readTextFile(file);
     const text = open ?? (read !== undefined && "text" in read ? read.text : undefined);
+    if (text === undefined || reasonAgainst(place.path, text) !== undefined) return undefined;
     return text
-      ?.split(/\r?\n/)
+      .split(/\r?\n/)
       .slice(place.startLine, place.endLine + 1)
       .join("\n");
   }

@@ -1,6 +1,7 @@
 // The workspace as the server knows it: folders, files, their texts for search, and what changed since they were read.
 import { createHash } from "node:crypto";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   type Connection,
   FileChangeType,
@@ -11,6 +12,7 @@ import type { Documents } from "../documents.ts";
 import { SearchIndex } from "../index/search.ts";
 import { type Place, SearchRequest } from "../protocol/messages.ts";
 import { handle } from "../requests.ts";
+import { canonicalUri, fileUri } from "../uris.ts";
 import { collectFiles, type FileSet } from "./fileSet.ts";
 import { readTextFile, reasonAgainst } from "./readText.ts";
 import type { WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
@@ -29,6 +31,8 @@ export class Workspace {
   #byUri = new Map<string, WorkspaceFile>();
   /** True until the file set was collected, and again after files came or went. */
   #stale = true;
+  /** Uris of the folders that the ignore rules leave out, with a slash at the end: what happens there does not matter. */
+  #ignored: string[] = [];
   /** Known files whose text in the index is old. */
   readonly #toIndex = new Set<string>();
   #collecting: Promise<void> = Promise.resolve();
@@ -38,12 +42,13 @@ export class Workspace {
   constructor(params: InitializeParams, documents: Documents) {
     this.#documents = documents;
     this.#folders = foldersOf(params);
-    documents.onChange((uri) => this.#indexOpenDocument(uri));
+    // Indexed at the next question: a keystroke must not wait for it.
+    documents.onChange((uri) => this.#toIndex.add(canonicalUri(uri)));
   }
 
   register(connection: Connection, assertTrusted: () => void): void {
     connection.onDidChangeWatchedFiles(({ changes }) => {
-      for (const { uri, type } of changes) this.#fileEvent(uri, type);
+      for (const { uri, type } of changes) this.#fileEvent(canonicalUri(uri), type);
     });
     connection.onNotification("workspace/didChangeWorkspaceFolders", (params: FolderChange) => {
       const removed = new Set(params.event.removed.map((folder) => fileURLToPath(folder.uri)));
@@ -86,12 +91,12 @@ export class Workspace {
 
   /** The file of this uri, if it belongs to the workspace and is not left out. */
   fileOf(uri: string): WorkspaceFile | undefined {
-    return this.#byUri.get(uri);
+    return this.#byUri.get(canonicalUri(uri));
   }
 
   /** Path for people: relative to its workspace folder, else the file's name. */
   pathOf(uri: string): string {
-    const known = this.#byUri.get(uri);
+    const known = this.fileOf(uri);
     if (known !== undefined) return known.path;
     const name = decodeURIComponent(uri.split("/").at(-1) ?? uri);
     return name === "" ? uri : name;
@@ -116,7 +121,7 @@ export class Workspace {
     if (this.#stale) await this.#collect(signal);
     const uris = [...this.#toIndex];
     this.#toIndex.clear();
-    for (const uri of uris) await this.#indexOnDisk(uri);
+    for (const uri of uris) await this.#indexOne(uri);
   }
 
   async #collect(signal?: AbortSignal): Promise<void> {
@@ -125,14 +130,25 @@ export class Workspace {
     try {
       this.#fileSet = await collectFiles(this.#folders, { signal });
       this.#byUri = new Map(this.#fileSet.files.map((file) => [uriOf(file), file]));
-      await this.#indexAll(signal);
+      this.#ignored = this.#ignoredFolders();
+      const tooMuch = await this.#indexAll(signal);
+      this.#fileSet = { ...this.#fileSet, leftOut: [...this.#fileSet.leftOut, ...tooMuch] };
     } catch (error) {
       this.#stale = true;
       throw error;
     }
   }
 
-  async #indexAll(signal?: AbortSignal): Promise<void> {
+  /** With several folders, paths begin with a folder's name, and only whole collections are certain. */
+  #ignoredFolders(): string[] {
+    const [folder, second] = this.#folders;
+    if (folder === undefined || second !== undefined) return [];
+    const folders = this.#fileSet.leftOut.filter(({ path }) => path.endsWith("/"));
+    return folders.map(({ path }) => `${fileUri(join(folder.path, path)).replace(/\/$/, "")}/`);
+  }
+
+  /** @returns What the index has no room for. */
+  async #indexAll(signal?: AbortSignal) {
     const entries: { path: string; uri: string; text: string }[] = [];
     const { files } = this.#fileSet;
     for (let start = 0; start < files.length; start += INDEX_BATCH) {
@@ -146,24 +162,16 @@ export class Workspace {
         entries.push({ path: file.path, uri, text: this.#openText(file, uri) ?? read.text });
       }
     }
-    await this.#index.update(entries);
+    return this.#index.update(entries, signal);
   }
 
-  async #indexOnDisk(uri: string): Promise<void> {
-    const file = this.#byUri.get(uri);
-    if (file === undefined || this.#documents.get(uri) !== undefined) return;
-    const read = await readTextFile(file);
-    if (read === undefined || "skipped" in read) this.#index.removeFile(file.path);
-    else this.#index.updateFile({ path: file.path, uri, text: read.text });
-  }
-
-  /** Closing a document means that its text on disk counts again. */
-  #indexOpenDocument(uri: string): void {
+  async #indexOne(uri: string): Promise<void> {
     const file = this.#byUri.get(uri);
     if (file === undefined) return;
-    const text = this.#openText(file, uri);
-    if (text === undefined) this.#toIndex.add(uri);
-    else this.#index.updateFile({ path: file.path, uri, text });
+    const open = this.#openText(file, uri);
+    const read = open === undefined ? await readTextFile(file) : { text: open };
+    if (read === undefined || "skipped" in read) this.#index.removeFile(file.path);
+    else this.#index.updateFile({ path: file.path, uri, text: read.text });
   }
 
   /** Text of an open document, under the rules for files: a secret typed into it is found nowhere. */
@@ -173,13 +181,25 @@ export class Workspace {
     return reasonAgainst(file.path, text) === undefined ? text : "";
   }
 
-  /** A changed file is indexed again; one that came or went may change the ignore rules, so all are collected anew. */
+  /** A changed file is indexed again; a new one may change the ignore rules or be ignored, so all are collected anew. */
   #fileEvent(uri: string, type: FileChangeType): void {
-    if (NEVER_READ.test(uri)) return;
+    if (NEVER_READ.test(uri) || this.#ignored.some((folder) => uri.startsWith(folder))) return;
     this.#changedOnDisk.add(uri);
     const isRuleFile = /\/\.(git|fathom)ignore$/.test(uri);
-    if (type === FileChangeType.Changed && !isRuleFile) this.#toIndex.add(uri);
-    else this.#stale = true;
+    if (isRuleFile || type === FileChangeType.Created) this.#stale = true;
+    else if (type === FileChangeType.Deleted) this.#forgetFile(uri);
+    else this.#toIndex.add(uri);
+  }
+
+  /** A folder's deletion is told as one event, so everything below it goes too. */
+  #forgetFile(uri: string): void {
+    const gone = [...this.#byUri].filter(([known]) => known === uri || known.startsWith(`${uri}/`));
+    for (const [known, file] of gone) {
+      this.#byUri.delete(known);
+      this.#index.removeFile(file.path);
+    }
+    const paths = new Set(gone.map(([, file]) => file.path));
+    this.#fileSet = { ...this.#fileSet, files: this.#fileSet.files.filter(({ path }) => !paths.has(path)) };
   }
 }
 
@@ -192,7 +212,7 @@ interface FolderChange {
 
 /** The uri that clients use for a file. */
 export function uriOf(file: WorkspaceFile): string {
-  return pathToFileURL(file.absolutePath).href;
+  return fileUri(file.absolutePath);
 }
 
 function foldersOf(params: InitializeParams): WorkspaceFolder[] {

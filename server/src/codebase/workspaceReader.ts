@@ -11,7 +11,8 @@ import { orderByAge } from "./ageOrder.ts";
 import { buildLayout, type Layout } from "./layout.ts";
 import { Overlay } from "./overlay.ts";
 import { readTextFile } from "./readText.ts";
-import type { Workspace } from "./workspace.ts";
+import { uriOf, type Workspace } from "./workspace.ts";
+import type { WorkspaceFile } from "./workspaceFile.ts";
 
 /** Room kept after the base for overlay, question and answer: a quarter, within these bounds, tokens. */
 const RESERVE_SHARE = 0.25;
@@ -37,6 +38,13 @@ export class WorkspaceReader {
     this.overlay = new Overlay(options.workspace);
   }
 
+  /** Tokens of the context that are left for overlay, conversation and answer. */
+  get roomTokens(): number {
+    const { base, reading } = this.#options.status.current;
+    const taken = Math.max(base?.tokens ?? 0, reading?.totalTokens ?? 0);
+    return (this.#options.session.active?.info.contextTokens ?? 0) - taken;
+  }
+
   get snapshotDir(): string {
     return this.#options.snapshotDir;
   }
@@ -44,9 +52,12 @@ export class WorkspaceReader {
   /** How much of the workspace the model has read. */
   get base(): "none" | "partial" | "whole" {
     const { base, reading } = this.#options.status.current;
-    if (reading !== undefined) return reading.doneTokens > 0 ? "partial" : "none";
-    if (base === undefined || base.tokens === 0) return "none";
-    return base.tokens < base.totalTokens ? "partial" : "whole";
+    // While files are only looked through, the engine still has what was read before.
+    const now = reading === undefined || reading.phase === "tokenize" ? base : undefined;
+    const tokens = now?.tokens ?? reading?.doneTokens ?? 0;
+    const totalTokens = now?.totalTokens ?? reading?.totalTokens ?? 0;
+    if (tokens === 0) return "none";
+    return tokens < totalTokens ? "partial" : "whole";
   }
 
   register(connection: Connection): void {
@@ -82,7 +93,7 @@ export class WorkspaceReader {
    */
   async read(signal: AbortSignal, onProgress: (progress: ReadingProgress) => void): Promise<PrefillOutcome> {
     const { session, status, workspace, engine } = this.#options;
-    const { info } = await session.require();
+    const active = await session.require();
     if (workspace.folders.length === 0) {
       throw new RequestError(FathomErrorCodes.badRequest, "No folder is open, so there is nothing to read.");
     }
@@ -91,19 +102,27 @@ export class WorkspaceReader {
     this.#running = running;
     const either = AbortSignal.any([signal, running.signal]);
     const report = (reading: ReadingProgress) => {
-      if (this.#running !== running) return;
+      // A reading that was replaced, or whose model is gone, has nothing to say any more.
+      if (this.#running !== running || session.active !== active) return;
       status.update({ state: "reading", message: describe(reading), reading });
       onProgress(reading);
     };
     try {
-      const layout = await this.#layout(info.contextTokens, either, report);
-      this.overlay.reset(layout.texts);
+      const layout = await this.#layout(active.info.contextTokens, either, report);
+      const adopt = once(() => this.overlay.reset(layout.texts, layout.files));
       const snapshotDir = this.#options.settings.current.context.snapshots ? this.#options.snapshotDir : undefined;
       const result = await engine.prefill(
         { parts: layout.parts, snapshotDir },
-        { signal: either, onProgress: (progress) => report(asReading(progress)) },
+        {
+          signal: either,
+          onProgress: (progress) => {
+            // From here on the engine extends the new base, however far it gets.
+            if (progress.phase !== "tokenize") adopt();
+            report(asReading(progress));
+          },
+        },
       );
-      return this.#finished(layout, result);
+      return this.#finished(layout, result, session.active === active);
     } catch (error) {
       if (either.aborted) return cancelledBeforeReading();
       throw error;
@@ -120,8 +139,10 @@ export class WorkspaceReader {
     contextTokens: number,
     signal: AbortSignal,
     report: (reading: ReadingProgress) => void,
-  ): Promise<Layout & { texts: Map<string, string> }> {
+  ): Promise<ReadLayout> {
     const { engine, workspace } = this.#options;
+    // What changes from here on may be read before or after its change; the overlay compares it again.
+    workspace.takeChangedOnDisk();
     const { files, leftOut } = await workspace.files(signal);
     const ordered = await orderByAge(workspace.folders, files, signal);
     const texts = new Map<string, string>();
@@ -140,10 +161,11 @@ export class WorkspaceReader {
     });
     const included = new Set(layout.included.map(({ path }) => path));
     for (const path of texts.keys()) if (!included.has(path)) texts.delete(path);
-    return { ...layout, leftOut: [...leftOut, ...layout.leftOut], texts };
+    const byUri = new Map(files.map((file) => [uriOf(file), file]));
+    return { ...layout, leftOut: [...leftOut, ...layout.leftOut], texts, files: byUri };
   }
 
-  #finished(layout: Layout, result: PrefillResult): PrefillOutcome {
+  #finished(layout: Layout, result: PrefillResult, isCurrent: boolean): PrefillOutcome {
     const { figures, cancelled, origin, notes } = result;
     const { leftOut } = layout;
     const base = {
@@ -153,7 +175,7 @@ export class WorkspaceReader {
       leftOut: leftOut.length,
       origin,
     };
-    this.#options.status.update({ base });
+    if (isCurrent && base.tokens > 0) this.#options.status.update({ base });
     return {
       figures,
       cancelled,
@@ -166,6 +188,22 @@ export class WorkspaceReader {
       notes,
     };
   }
+}
+
+/** A layout with what the overlay compares later. */
+interface ReadLayout extends Layout {
+  /** By path. */
+  texts: Map<string, string>;
+  /** By uri. */
+  files: Map<string, WorkspaceFile>;
+}
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) work();
+    done = true;
+  };
 }
 
 function reserveTokens(contextTokens: number): number {

@@ -67,7 +67,8 @@ export class InlineCompletion {
     const document = documents.get(params.textDocument.uri);
     if (document === undefined) return this.#nothing("the document is not open");
     const path = this.#options.workspace.pathOf(document.uri);
-    const secret = secretByName(path);
+    // By the whole path: a credential store's folder says more than the file's name.
+    const secret = secretByName(fullPath(document.uri));
     if (secret !== undefined) return this.#nothing(`${path} may hold secrets (${secret}), so it is not read`);
     const active = session.active;
     if (active === undefined) return this.#nothing(`no model is ready: ${status.current.message}`);
@@ -96,6 +97,10 @@ export class InlineCompletion {
     this.#options.status.update({ lastCompletion: { reason } });
     return null;
   }
+}
+
+function fullPath(uri: string): string {
+  return decodeURIComponent(uri.replace(/^file:\/\//, ""));
 }
 
 /** The frame's special tokens, and one for rounding. */

@@ -22,6 +22,9 @@ const MAX_SELECTION_CHARACTERS = 24_000;
 const GROWTH = 2;
 const EXTRA_TOKENS = 512;
 
+/** Changed files may take this much of the room that the edit itself leaves. */
+const OVERLAY_SHARE = 0.5;
+
 /** Code should be what the model is surest of. */
 const SAMPLING: Sampling = { temperature: 0 };
 
@@ -55,7 +58,9 @@ export class Edit {
     const original = document.getText(params.range);
     assertEditable(params, original);
     const [selectionTokens = 0] = await engine.countTokens([original]);
-    const overlay = reader.base === "none" ? [] : await reader.overlay.parts(documents);
+    const maxTokens = selectionTokens * GROWTH + EXTRA_TOKENS;
+    const room = (reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE;
+    const overlay = reader.base === "none" ? [] : (await reader.overlay.parts(documents, Math.max(0, room))).parts;
     const result = await engine.generate(
       {
         kind: "chat",
@@ -65,7 +70,7 @@ export class Edit {
         ],
         thinking: false,
         sampling: SAMPLING,
-        maxTokens: selectionTokens * GROWTH + EXTRA_TOKENS,
+        maxTokens,
       },
       { signal, onChunk: ({ text, thinking }) => send({ kind: thinking ? "thinking" : "text", text }) },
     );

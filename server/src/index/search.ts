@@ -141,7 +141,7 @@ export class SearchIndex {
       const lower = file.path.toLowerCase();
       const whole = lower === path || lower.endsWith(`/${path}`);
       if (!whole && !lower.includes(path)) continue;
-      const startLine = Math.min(line ?? 0, file.text.split("\n").length - 1);
+      const startLine = line === undefined ? 0 : Math.min(line, file.text.split("\n").length - 1);
       const score = whole ? SCORES.path : SCORES.pathPart;
       hits.push({ kind: "path", file, ...oneLine(file, startLine), score, reason: `path ${file.path}` });
     }

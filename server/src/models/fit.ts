@@ -116,7 +116,10 @@ export function planFits(facts: FitFacts, hardware: Hardware, wish: FitWish): Fi
   const lists = rooms.map((room) => plansIn(room, facts, hardware, wish));
   const longest = longestContext(facts, wish);
   const worthwhile = lists.find((plans) => (plans[0]?.contextTokens ?? 0) >= Math.min(GPU_WORTH_TOKENS, longest));
-  const found = worthwhile ?? [...lists].sort((a, b) => contextOf(b) - contextOf(a))[0] ?? [];
+  const best = worthwhile ?? [...lists].sort((a, b) => contextOf(b) - contextOf(a))[0] ?? [];
+  // A graphics card that fails after all must not be the end: the processor is always there.
+  const others = lists.filter((plans) => plans !== best).flat();
+  const found = [...best, ...others.filter((plan) => plan.gpu === "cpu")];
   return found.length > 0 ? found : [lastResort(rooms, facts, hardware, wish)];
 }
 

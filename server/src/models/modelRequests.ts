@@ -1,6 +1,7 @@
 // Answers the requests about models: list, download with consent, import, choose.
+import { availableParallelism, freemem, platform, release, totalmem } from "node:os";
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine } from "../../../engine/src/api.ts";
+import type { Engine, Hardware } from "../../../engine/src/api.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
 import {
@@ -19,7 +20,7 @@ import { downloadFile } from "./download.ts";
 import type { ModelLibrary } from "./library.ts";
 
 export interface ModelRequestOptions {
-  engine: Engine;
+  engine: Engine & { restart(): Promise<void> };
   library: ModelLibrary;
   session: ModelSession;
   settings: SettingsStore;
@@ -39,6 +40,9 @@ export function registerModelRequests(connection: Connection, options: ModelRequ
   });
   handle(connection, SelectModelRequest.type, async ({ id }) => {
     await options.library.select(id);
+    // An engine that stays off after crashes gets a new chance with another model.
+    await options.engine.restart();
+    options.session.forgetFailures();
     await options.session.reload();
     return options.status.current;
   });
@@ -49,11 +53,25 @@ async function listChoices({ engine, library, session, settings }: ModelRequestO
   const selected = session.active?.installed ?? (await library.selected(model.path).catch(() => undefined));
   return library.toChoices({
     // Beside a loaded model everything would look too large.
-    hardware: session.active?.hardware ?? (await engine.hardware({ gpu: model.gpu })),
+    hardware: session.active?.hardware ?? (await engine.hardware({ gpu: model.gpu }).catch(withoutEngine)),
     wish: { ...context, gpu: model.gpu },
     selectedId: selected?.id,
     inspect: (file) => engine.inspect(file),
   });
+}
+
+/** What is known of the machine while the engine stays off: enough to choose another model. */
+function withoutEngine(): Hardware {
+  return {
+    platform: `${platform()} ${release()} ${process.arch}`,
+    cpu: "",
+    cores: availableParallelism(),
+    totalMemoryBytes: totalmem(),
+    freeMemoryBytes: freemem(),
+    gpu: undefined,
+    runtime: "",
+    residentBytes: 0,
+  };
 }
 
 async function choiceOf(options: ModelRequestOptions, id: string): Promise<ModelChoice> {
