@@ -7,10 +7,11 @@ import type { Scheduler } from "./scheduler.ts";
 const TARGET_CHUNK_MS = 150;
 
 /**
- * Below this, llama.cpp's attention on a CPU computes token by token: at 12,000 tokens of the tiny model 63 tokens took
- * 540 ms and 64 took 28 ms. On a slow CPU an urgent request therefore waits for these 64 tokens.
+ * On a CPU, llama.cpp's attention works in tiles of this many tokens, and what is left of a tile is computed token by
+ * token: at 12,000 tokens of the tiny model 63 tokens took 540 ms and 64 took 28 ms. So a chunk is a number of whole
+ * tiles; on a slow CPU an urgent request waits for one of them.
  */
-const MIN_CHUNK_TOKENS = 64;
+const TILE_TOKENS = 64;
 
 /** Weight of the newest measurement in the running mean of the speed. */
 const SPEED_WEIGHT = 0.3;
@@ -77,8 +78,8 @@ export class Sequence {
     const most = this.#backend.batchTokens;
     if (this.#fixedChunk !== undefined) return Math.min(this.#fixedChunk, most);
     if (this.#tokensPerMs === 0) return Math.min(128, most);
-    const fitting = Math.floor(this.#tokensPerMs * TARGET_CHUNK_MS);
-    return Math.max(MIN_CHUNK_TOKENS, Math.min(most, fitting));
+    const tiles = Math.floor((this.#tokensPerMs * TARGET_CHUNK_MS) / TILE_TOKENS);
+    return Math.min(most, Math.max(1, tiles) * TILE_TOKENS);
   }
 
   /** Measured prefill speed, tokens per second; 0 before the first chunk. */
@@ -231,7 +232,7 @@ export class Sequence {
 
   #measure(tokens: number, ms: number): void {
     // A chunk that had to be short says nothing about the speed of a whole one.
-    if (ms <= 0 || (tokens < MIN_CHUNK_TOKENS && this.#fixedChunk === undefined)) return;
+    if (ms <= 0 || (tokens < TILE_TOKENS && this.#fixedChunk === undefined)) return;
     const speed = tokens / ms;
     this.#tokensPerMs =
       this.#tokensPerMs === 0 ? speed : this.#tokensPerMs + SPEED_WEIGHT * (speed - this.#tokensPerMs);
