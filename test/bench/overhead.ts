@@ -43,11 +43,13 @@ export const overheadBench: Bench = {
   options: {
     ...COMMON_OPTIONS,
     tokens: "tokens of the base (default: 16384)",
-    chunk: "tokens of one chunk (default: adapted to the speed)",
+    chunk: `tokens of one chunk (default: ${BATCH_TOKENS}, so that both sides evaluate the same batches)`,
+    adaptive: "1: chunks adapted to the speed, as in the product; then their size counts too",
     rounds: `pairs of measurements after one that does not count (default: ${DEFAULT_ROUNDS})`,
   },
   async run(values, report) {
-    const setup = readSetup(values, 16_384);
+    const adaptive = positiveInteger(values, "adaptive") !== undefined;
+    const setup = readSetup({ chunk: adaptive ? undefined : String(BATCH_TOKENS), ...values }, 16_384);
     const rounds = positiveInteger(values, "rounds") ?? DEFAULT_ROUNDS;
     const entry = existsSync(BUILT_ENTRY) ? BUILT_ENTRY : ENGINE_ENTRY;
     const ignore = () => {};

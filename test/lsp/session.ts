@@ -210,7 +210,7 @@ export class Session {
     await this.connection.sendNotification("exit");
     const code = await this.#exit;
     this.connection.dispose();
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.storageDir]) rmSync(folder, { recursive: true, force: true });
     return code;
   }
 
