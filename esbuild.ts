@@ -47,6 +47,6 @@ await Promise.all([
     outdir: "dist/media",
   }),
   cp("server/src/prompts", "dist/prompts", { recursive: true }),
-  cp("engine/models", "dist/models", { recursive: true }),
+  cp("engine/models", "dist/models", { recursive: true, filter: (source) => !source.endsWith("training") }),
   cp("media", "dist/media", { recursive: true, filter: (source) => !/\.(ts|json)$|screenshots/.test(source) }),
 ]);
