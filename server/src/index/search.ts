@@ -164,7 +164,7 @@ export class SearchIndex {
     const stems = [...new Set(query.words.flatMap((word) => word.stems))];
     for (const { entry, nMatched, nWords } of this.#symbols.withWords(stems)) {
       const score = SCORES.nameWords * (nMatched / stems.length) ** 1.5 * Math.sqrt(nMatched / nWords);
-      best.set(entry, { score, reason: `symbol ${entry.name}: ${countWords(nMatched)} of the query` });
+      best.set(entry, { score, reason: `symbol ${entry.name}` });
     }
     const raise = (entry: SymbolEntry, score: number, reason: string) =>
       best.set(entry, { score: Math.max(score, best.get(entry)?.score ?? 0), reason });
