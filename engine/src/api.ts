@@ -52,6 +52,8 @@ export interface LoadOptions {
   chunkTokens?: number;
   /** Bytes of host memory that checkpoints of the long sequence may take. */
   checkpointBytes: number;
+  /** While a base is read, save it after so many tokens (tests and benches); default: when saving costs little of the time. */
+  saveEveryTokens?: number;
 }
 
 export interface LoadedModel extends ModelFacts {
@@ -100,10 +102,43 @@ export interface Figures {
   totalMs: number;
 }
 
+/** Where snapshots are kept, and how much all of them may take. */
+export interface SnapshotFolder {
+  /** Folder of this workspace's snapshots; its parent holds one such folder for each workspace. */
+  dir: string;
+  /** Most bytes of the snapshots of all workspaces together; the least recently used go first. */
+  quotaBytes: number;
+}
+
 export interface PrefillRequest {
   parts: PromptPart[];
-  /** Folder for snapshots of this base; none: nothing is saved or restored. */
-  snapshotDir?: string;
+  /** None: nothing is saved, restored or parked. */
+  snapshots?: SnapshotFolder;
+  /**
+   * Compaction: the base that is there serves until the new one is whole, and the reading has the lowest priority.
+   * Needs `snapshots`; without them the new base replaces the old one from its first chunk on, as without this flag.
+   */
+  keepServing?: true;
+}
+
+/** How much of a base needs no work. */
+export interface Reach {
+  totalTokens: number;
+  /** Tokens of its beginning that are in memory or in a snapshot. */
+  readyTokens: number;
+  where: "memory" | "snapshot" | "nowhere";
+}
+
+/** What the long context holds now. */
+export interface LongContextState {
+  /** Tokens of the base that serves, as far as it is read. */
+  baseTokens: number;
+  /** Tokens in the state: base, overlay and conversation. */
+  stateTokens: number;
+  checkpoints: number;
+  checkpointBytes: number;
+  /** Measured while reading, tokens per second; 0 before the first chunk. */
+  tokensPerSecond: number;
 }
 
 export interface PrefillProgress {
@@ -115,6 +150,10 @@ export interface PrefillProgress {
   /** Label being read. */
   label: string;
   tokensPerSecond: number;
+  /** Tokens of the base in the newest snapshot of this reading; 0 before the first. A kill loses what came after. */
+  savedTokens: number;
+  /** True from the moment on which questions extend this base; a compaction serves when it is whole. */
+  serving: boolean;
   /** "tokenize" | "restore" | "prefill" | "save": what is being done. */
   phase: "tokenize" | "restore" | "prefill" | "save";
 }
@@ -128,8 +167,9 @@ export interface PrefillResult {
   /** Hash of the base's tokens: identifies the layout in snapshots. */
   layoutHash: string;
   chunkTokens: number;
-  saved?: { bytes: number; ms: number };
-  restored?: { bytes: number; ms: number };
+  /** The last save of this reading: at its end, or at a stable boundary if it was cut off. */
+  saved?: { tokens: number; bytes: number; ms: number };
+  restored?: { tokens: number; bytes: number; ms: number };
   /** Sentences about things that did not work but did not stop the work, e.g. a snapshot set aside. */
   notes: string[];
 }
@@ -167,6 +207,11 @@ export interface ChatRequest extends GenerateCommon {
   messages: ChatMessage[];
   /** Passed to the chat template as `enable_thinking`, always explicitly. */
   thinking: boolean;
+  /**
+   * The conversation may go on: once the answer is out, it is read in idle time in the form in which the chat template
+   * repeats it, so that the next question costs its own tokens only.
+   */
+  goesOn?: true;
 }
 
 /** Raw text in the completion context: fill in the middle, never through the chat template. */
@@ -221,14 +266,26 @@ export interface VisionResult {
   notes: string[];
 }
 
+/** "base": a whole codebase prefix; "partial": the beginning of one; "conversation": a base with a chat after it. */
+export type SnapshotKind = "base" | "partial" | "conversation";
+
 export interface SnapshotInfo {
   id: string;
+  /** Name of the workspace's folder. */
+  workspace: string;
+  kind: SnapshotKind;
   createdAt: string;
+  usedAt: string;
   tokens: number;
   bytes: number;
   modelHash: string;
   layoutHash: string;
   kvType: KvType;
+}
+
+/** What a look at every byte of a snapshot found; without a problem it can be loaded. */
+export interface SnapshotCheck extends SnapshotInfo {
+  problem?: string;
 }
 
 /** What went wrong, for code; the message is the sentence for people. */
@@ -290,6 +347,19 @@ export interface Engine {
   countTokens(texts: string[]): Promise<number[]>;
   /** Measures the machine; "auto" starts the GPU runtime if there is one. */
   hardware(options: { gpu: "auto" | "cpu" }): Promise<Hardware>;
-  listSnapshots(dir: string): Promise<SnapshotInfo[]>;
+  /** How much of a base is in memory or on disk: tells which of several bases costs least. Throws EngineError noModel. */
+  reach(request: PrefillRequest): Promise<Reach>;
+  /** What the long context holds now. Throws EngineError noModel. */
+  longContext(): Promise<LongContextState>;
+  /** Prefill speed, tokens per second: as measured; before any measurement, of a short probe. Throws EngineError noModel. */
+  prefillSpeed(): Promise<number>;
+  /** Holds reading and compaction between two chunks, or lets them go on. Questions and completions are not held. */
+  holdBackground(hold: boolean): Promise<void>;
+  /** Snapshots of all workspaces, newest first. @param root Parent of the workspaces' folders. */
+  listSnapshots(root: string): Promise<SnapshotInfo[]>;
+  /** Removes those with these ids, or all. @returns What was removed. */
+  removeSnapshots(root: string, ids?: string[]): Promise<SnapshotInfo[]>;
+  /** Reads every byte of every snapshot; what is damaged is set aside and named. */
+  verifySnapshots(root: string): Promise<SnapshotCheck[]>;
   dispose(): Promise<void>;
 }

@@ -77,6 +77,7 @@ export interface BackendSequence {
   readonly length: number;
   /** Bytes of host memory in checkpoints. */
   readonly checkpointBytes: number;
+  readonly checkpointCount: number;
   tokens(): Token[];
   /** Appends tokens; no more than batchTokens, and they must fit. */
   evaluate(tokens: readonly Token[]): Promise<void>;

@@ -1,37 +1,21 @@
-// Reads the base (the codebase prefix) into the long context: from memory, from a snapshot, or chunk by chunk.
-import { createHash } from "node:crypto";
+// Reads a base (the codebase prefix) into the long context chunk by chunk, in place of the one that serves or behind its back.
 import type { Figures, PrefillProgress, PrefillRequest, PrefillResult } from "./api.ts";
 import type { Token } from "./backend.ts";
-import { emptyCount, type PrefillCount, type PrefillOptions, type Sequence } from "./sequence.ts";
-import { type SnapshotKey, SnapshotStore } from "./snapshotStore.ts";
+import type { CheckpointPolicy } from "./checkpoints.ts";
+import { type LongContext, MIN_SNAPSHOT_TOKENS, type Saved } from "./longContext.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { emptyCount, type PrefillCount } from "./sequence.ts";
+import { hashTokens } from "./snapshotStore.ts";
 import type { EncodedParts, Tokenizer } from "./tokenizer.ts";
-
-/** Bases shorter than this are read again faster than a snapshot is written and verified. */
-const MIN_SNAPSHOT_TOKENS = 2048;
-
-/** The tokens that the long context should begin with. */
-export interface Base {
-  tokens: Token[];
-  /** The system message's beginning, there even before any file is read. */
-  headLength: number;
-}
 
 export interface ReadBaseOptions {
   tokenizer: Tokenizer;
-  sequence: Sequence;
-  /** Changed in place as soon as the new tokens are known: chats then extend what is read of them. */
-  base: Base;
-  identity: Omit<SnapshotKey, "layoutHash">;
-  /** Tokens between two checkpoints for a base of the given length. */
-  spacing: (totalTokens: number) => number;
+  scheduler: Scheduler;
+  long: LongContext;
+  policy: CheckpointPolicy;
   request: PrefillRequest;
   signal: AbortSignal;
   onProgress: (progress: PrefillProgress) => void;
-}
-
-/** Identifies a layout: the same tokens are the same layout. @returns 16 hex digits. */
-export function hashTokens(tokens: readonly Token[]): string {
-  return createHash("sha256").update(Int32Array.from(tokens)).digest("hex").slice(0, 16);
 }
 
 /**
@@ -46,163 +30,157 @@ export async function readBase(options: ReadBaseOptions): Promise<PrefillResult>
 class BaseReading {
   readonly #options: ReadBaseOptions;
   readonly #begin = performance.now();
-  readonly #notes: string[] = [];
   readonly #count = emptyCount();
   #encoded: EncodedParts = { tokens: [], labels: [], checkpoints: [] };
   #target: Token[] = [];
-  #layoutHash = "";
+  /** True while the old base serves (compaction). */
+  #keepServing = false;
+  #origin: PrefillResult["origin"] = "computed";
+  #restored: Saved | undefined;
+  #saved: Saved | undefined;
+  /** True from when it serves. */
+  #whole = false;
+  /** Of `#count`, at the last save. */
+  #savedAt = { evaluatedTokens: 0, ms: 0 };
 
   constructor(options: ReadBaseOptions) {
     this.#options = options;
   }
 
   async run(): Promise<PrefillResult> {
-    const { sequence, signal } = this.#options;
-    let origin: PrefillResult["origin"] = "computed";
-    let restored: PrefillResult["restored"];
-    let saved: PrefillResult["saved"];
+    const { signal } = this.#options;
     try {
       await this.#encode();
-      const inMemory = await sequence.exclusively(() => this.#reachable());
-      if (inMemory === this.#target.length) {
-        origin = "memory";
-      } else {
-        restored = await this.#restore(inMemory);
-        if (restored !== undefined) origin = "snapshot";
-      }
+      await this.#takeOver();
       await this.#readChunks();
-      if (origin === "computed" && this.#count.evaluatedTokens > 0) saved = await this.#save();
+      await this.#saveWhole();
     } catch (error) {
+      // Stopped while it is saved: it is whole and serves all the same.
       if (!signal.aborted) throw error;
-      return this.#result({ cancelled: true, origin });
     }
-    return this.#result({ cancelled: false, origin, restored, saved });
+    return this.#result();
   }
 
   async #encode(): Promise<void> {
-    const { tokenizer, base, request, signal, sequence } = this.#options;
+    const { tokenizer, long, request, signal } = this.#options;
     this.#report("tokenize");
     this.#encoded = await tokenizer.encode(request.parts, signal);
-    this.#target = base.tokens.slice(0, base.headLength);
+    this.#target = long.base.tokens.slice(0, long.base.headLength);
     for (const token of this.#encoded.tokens) this.#target.push(token);
-    sequence.assertFits(this.#target.length);
-    base.tokens = this.#target;
-    this.#layoutHash = hashTokens(this.#target);
+    long.sequence.assertFits(this.#target.length);
   }
 
-  /** Tokens of the target that need no work. Rewinds a chat's tail, so the answer is what is really there. */
-  async #reachable(): Promise<number> {
-    const { sequence } = this.#options;
-    if (sequence.commonPrefix(this.#target) === 0) return 0;
-    return sequence.align(this.#target);
-  }
-
-  /** Looks for a snapshot when it would save more than is in memory; anything unusable becomes a note. */
-  async #restore(inMemory: number): Promise<PrefillResult["restored"]> {
-    const { request, sequence } = this.#options;
-    if (request.snapshotDir === undefined || inMemory >= this.#target.length) return undefined;
-    this.#report("restore");
-    const store = new SnapshotStore(request.snapshotDir);
-    const begin = performance.now();
-    const found = await store.find(this.#key());
-    if (found.kind === "none") return undefined;
-    if (found.kind === "unusable") {
-      this.#notes.push(found.reason);
-      return undefined;
+  /** The new base serves from now on, or the old one until the new one is whole. */
+  async #takeOver(): Promise<void> {
+    const { long, request, signal } = this.#options;
+    const { base } = long;
+    await long.tidySnapshots();
+    if (request.keepServing && base.whole && base.tokens.length >= MIN_SNAPSHOT_TOKENS) {
+      this.#keepServing = await long.sequence.exclusively(() => this.#secureServingBase(), signal);
     }
-    const problem = await sequence.exclusively(async () => {
-      try {
-        const fits = await sequence.restore(found.stateFile, this.#target);
-        return fits ? undefined : "It does not hold the tokens that its header names";
-      } catch (error) {
-        return `It could not be loaded (${text(error)})`;
-      }
-    });
-    if (problem !== undefined) {
-      this.#notes.push(await store.reject(this.#key(), problem));
-      return undefined;
-    }
-    this.#count.reusedTokens = sequence.length;
-    return { bytes: found.bytes, ms: performance.now() - begin };
+    // A newer reading, which may have been quicker to encode its parts, must not lose its base to this one.
+    signal.throwIfAborted();
+    if (!this.#keepServing) long.base = { tokens: this.#target, headLength: base.headLength, whole: false };
   }
 
-  /** One lease a chunk, so that a question asked meanwhile is answered from what is read so far. */
+  /** The one sequence will be busy with the new base: the old one must be on disk to answer questions meanwhile. */
+  async #secureServingBase(): Promise<boolean> {
+    const { long } = this.#options;
+    const { tokens } = long.base;
+    if (!long.hasSnapshots) return false;
+    if (await long.isSaved(tokens)) return true;
+    const { reusedTokens } = await long.reach(tokens);
+    return reusedTokens === tokens.length && (await long.save("base")) !== undefined;
+  }
+
+  /** One lease a chunk, so that a question asked meanwhile is answered from what is there. */
   async #readChunks(): Promise<void> {
-    const { sequence, signal } = this.#options;
-    const options: PrefillOptions = {
-      priority: "base",
-      signal,
-      checkpoints: this.#checkpoints(),
-      onChunk: () => this.#report("prefill"),
-    };
-    let first = true;
-    let finished = false;
-    while (!finished) {
+    const { long, scheduler, signal } = this.#options;
+    const priority = this.#keepServing ? ("compaction" as const) : ("base" as const);
+    const options = { priority, signal, checkpoints: this.#checkpoints() };
+    const target = this.#target;
+    let left = -1;
+    for (let done = false; !done; ) {
       signal.throwIfAborted();
-      finished = await sequence.exclusively(async () => {
-        const reused = await sequence.align(this.#target);
-        if (first) this.#count.reusedTokens = reused;
-        first = false;
-        if (sequence.length < this.#target.length) await sequence.prefillChunk(this.#target, options, this.#count);
-        if (sequence.length < this.#target.length) return false;
-        await sequence.takeCheckpointOfBase();
+      await scheduler.whenReleased(signal);
+      done = await long.sequence.exclusively(async () => {
+        const undisturbed = long.sequence.length === left && long.sequence.commonPrefix(target) === left;
+        if (!undisturbed) await this.#comeBack(left < 0);
+        if (long.sequence.length < target.length) await long.sequence.prefillChunk(target, options, this.#count);
+        left = long.sequence.length;
+        long.worthKeeping(left);
+        if (left < target.length) {
+          await this.#saveIfDue();
+          return false;
+        }
+        await long.sequence.takeCheckpointOfBase();
+        // Stopped or replaced during the last chunk: whoever did it counts on the base that serves now.
+        signal.throwIfAborted();
+        this.#whole = true;
+        long.base = { tokens: target, headLength: long.base.headLength, whole: true };
         return true;
-      });
+      }, signal);
+      this.#report("prefill");
     }
+  }
+
+  /** @param first The beginning of this reading: says where the base came from. */
+  async #comeBack(first: boolean): Promise<void> {
+    const { long } = this.#options;
+    if (first && (await long.reachOf(this.#target)).where === "snapshot") this.#report("restore");
+    const { reusedTokens, restored } = await long.reach(this.#target);
+    if (!first) return;
+    this.#count.reusedTokens = reusedTokens;
+    this.#restored = restored;
+    if (restored !== undefined) this.#origin = "snapshot";
+    else if (reusedTokens === this.#target.length) this.#origin = "memory";
+    if (restored !== undefined) this.#saved = restored;
+  }
+
+  #checkpoints(): number[] {
+    const { long, policy } = this.#options;
+    const ends = this.#encoded.labels.map(({ end }) => long.base.headLength + end);
+    return policy.positions(ends, this.#target.length);
+  }
+
+  async #saveIfDue(): Promise<void> {
+    const { long } = this.#options;
+    const tokens = this.#count.evaluatedTokens - this.#savedAt.evaluatedTokens;
+    if (!long.saveIsDue(tokens, this.#count.ms - this.#savedAt.ms)) return;
+    this.#report("save");
+    const before = this.#saved?.tokens;
+    const saved = await long.save("partial");
+    this.#savedAt = { evaluatedTokens: this.#count.evaluatedTokens, ms: this.#count.ms };
+    if (saved === undefined) return;
+    this.#saved = saved;
+    if (before !== undefined) await long.forgetPartial(this.#target.slice(0, before));
     this.#report("prefill");
   }
 
-  /** An even grid, moved to the end of the file that each point falls into. */
-  #checkpoints(): number[] {
-    const { base, spacing } = this.#options;
-    const step = spacing(this.#target.length);
-    const ends: number[] = [];
-    let next = step;
-    for (const { end } of this.#encoded.labels) {
-      const index = base.headLength + end;
-      if (index < next) continue;
-      ends.push(index);
-      next = index + step;
-    }
-    return ends;
-  }
-
-  /** A snapshot that cannot be written is a note: the state in memory serves all the same. */
-  async #save(): Promise<PrefillResult["saved"]> {
-    const { request, sequence, signal } = this.#options;
-    if (request.snapshotDir === undefined || this.#target.length < MIN_SNAPSHOT_TOKENS) return undefined;
+  async #saveWhole(): Promise<void> {
+    const { long, signal } = this.#options;
+    const target = this.#target;
+    if (target.length < MIN_SNAPSHOT_TOKENS || !long.hasSnapshots || (await long.isSaved(target))) return;
     this.#report("save");
-    const begin = performance.now();
-    const store = new SnapshotStore(request.snapshotDir);
-    try {
-      const bytes = await store.save(this.#key(), this.#target.length, (file) =>
-        sequence.exclusively(async () => {
-          // A newer reading may have the context by now: its beginning must not be saved as this base.
-          signal.throwIfAborted();
-          await sequence.align(this.#target);
-          await sequence.save(file);
-        }),
-      );
-      return { bytes, ms: performance.now() - begin };
-    } catch (error) {
-      if (signal.aborted) throw error;
-      this.#notes.push(
-        `What was read could not be saved in ${request.snapshotDir} (${text(error)}). ` +
-          "It stays in memory; after a restart it is read again.",
-      );
-      return undefined;
-    }
-  }
-
-  #key(): SnapshotKey {
-    return { ...this.#options.identity, layoutHash: this.#layoutHash };
+    const partial = this.#saved?.tokens;
+    await long.sequence.exclusively(async () => {
+      // A newer reading may have the context by now: its beginning must not be saved as this base.
+      signal.throwIfAborted();
+      const { reusedTokens } = await long.reach(target);
+      if (reusedTokens < target.length) return;
+      const saved = await long.save("base");
+      if (saved === undefined) return;
+      this.#saved = saved;
+      if (partial !== undefined && partial !== target.length) await long.forgetPartial(target.slice(0, partial));
+    }, signal);
+    this.#report("prefill");
   }
 
   #report(phase: PrefillProgress["phase"]): void {
-    const { sequence, base, onProgress } = this.#options;
-    const doneTokens = Math.min(sequence.length, this.#target.length);
+    const { long, onProgress } = this.#options;
+    const doneTokens = long.sequence.commonPrefix(this.#target);
     const { labels } = this.#encoded;
-    const doneLabels = labels.findIndex(({ end }) => base.headLength + end > doneTokens);
+    const doneLabels = labels.findIndex(({ end }) => long.base.headLength + end > doneTokens);
     onProgress({
       phase,
       doneTokens: phase === "tokenize" ? 0 : doneTokens,
@@ -210,20 +188,23 @@ class BaseReading {
       doneLabels: doneLabels < 0 ? labels.length : doneLabels,
       totalLabels: labels.length,
       label: labels[doneLabels < 0 ? labels.length - 1 : doneLabels]?.label ?? "",
-      tokensPerSecond: sequence.tokensPerSecond,
+      tokensPerSecond: long.sequence.tokensPerSecond,
+      savedTokens: this.#saved?.tokens ?? 0,
+      serving: long.base.tokens === this.#target,
     });
   }
 
-  #result(
-    outcome: Pick<PrefillResult, "cancelled" | "origin"> & Partial<Pick<PrefillResult, "restored" | "saved">>,
-  ): PrefillResult {
-    const { sequence } = this.#options;
+  #result(): PrefillResult {
+    const { long } = this.#options;
     return {
-      ...outcome,
+      cancelled: !this.#whole,
+      origin: this.#origin,
+      saved: this.#saved === this.#restored ? undefined : this.#saved,
+      restored: this.#restored,
       figures: figuresOf(this.#target.length, this.#count, performance.now() - this.#begin),
-      layoutHash: this.#layoutHash,
-      chunkTokens: sequence.chunkTokens,
-      notes: this.#notes,
+      layoutHash: hashTokens(this.#target),
+      chunkTokens: long.sequence.chunkTokens,
+      notes: long.takeNotes(),
     };
   }
 }
@@ -241,8 +222,4 @@ export function figuresOf(promptTokens: number, count: PrefillCount, totalMs: nu
     firstTokenMs: 0,
     totalMs,
   };
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,6 @@
 // The engine: one model, the long context with the base, the completion context, and who may use them when.
 import {
   type ChatRequest,
-  type CompletionRequest,
   type Engine,
   EngineError,
   type GenerateHooks,
@@ -11,24 +10,28 @@ import {
   type LoadedModel,
   type LoadHooks,
   type LoadOptions,
+  type LongContextState,
   type ModelFacts,
   type PrefillHooks,
   type PrefillRequest,
   type PrefillResult,
+  type Reach,
+  type SnapshotCheck,
   type SnapshotInfo,
   type VisionRequest,
   type VisionResult,
 } from "./api.ts";
-import type { Backend, BackendModel, Token } from "./backend.ts";
-import { type Base, figuresOf, readBase } from "./base.ts";
+import type { Backend, BackendModel } from "./backend.ts";
+import { readBase } from "./base.ts";
 import { ChatTemplate } from "./chatTemplate.ts";
 import { CheckpointPolicy, COMPLETION_CHECKPOINTS, UNREACHED_COUNT } from "./checkpoints.ts";
-import { decodeText } from "./generate.ts";
+import { Generation, type Loaded, settleAnswer } from "./generation.ts";
 import { defaultThreads, readHardware } from "./hardware.ts";
+import { LongContext } from "./longContext.ts";
 import { hashModelFile, readModelFacts } from "./modelFile.ts";
 import { Scheduler } from "./scheduler.ts";
-import { emptyCount, type PrefillCount, Sequence } from "./sequence.ts";
-import { SnapshotStore } from "./snapshotStore.ts";
+import { emptyCount, Sequence } from "./sequence.ts";
+import { listSnapshots, removeSnapshots, verifySnapshots } from "./snapshotStore.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { Vision } from "./vision.ts";
 
@@ -47,20 +50,6 @@ export interface EngineOptions {
   visionEntry: string;
 }
 
-/** Everything that exists only while a model is loaded. */
-interface Loaded {
-  info: LoadedModel;
-  model: BackendModel;
-  tokenizer: Tokenizer;
-  template: ChatTemplate;
-  policy: CheckpointPolicy;
-  long: Sequence;
-  completion: Sequence;
-  base: Base;
-  /** Aborted when the model is released: running requests end as cancelled. */
-  closing: AbortController;
-}
-
 /** Aborts with the request's own signal or when the model is released. */
 function untilClosed(loaded: Loaded, signal: AbortSignal | undefined): AbortSignal {
   return signal === undefined ? loaded.closing.signal : AbortSignal.any([signal, loaded.closing.signal]);
@@ -76,6 +65,8 @@ class LocalEngine implements Engine {
   readonly #scheduler = new Scheduler();
   #loaded: Loaded | undefined;
   #reading: AbortController | undefined;
+  /** Reads the last answer as history; whoever needs the long context ends it. */
+  #settling: AbortController | undefined;
   /** Loads and unloads, one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -122,7 +113,7 @@ class LocalEngine implements Engine {
     if (loaded === undefined) return;
     loaded.closing.abort();
     // Whoever holds a lease finishes its step before the context goes away.
-    await loaded.long.exclusively(() => loaded.long.dispose());
+    await loaded.long.sequence.exclusively(() => loaded.long.sequence.dispose());
     await loaded.completion.exclusively(() => loaded.completion.dispose());
     await loaded.model.dispose();
   }
@@ -131,14 +122,15 @@ class LocalEngine implements Engine {
     const loaded = this.#requireLoaded();
     // The newest layout is the one the user has; an older reading would only fight it for the context.
     this.#reading?.abort();
+    this.#settling?.abort();
     const reading = new AbortController();
     this.#reading = reading;
+    loaded.long.useSnapshots(request.snapshots);
     return readBase({
       tokenizer: loaded.tokenizer,
-      sequence: loaded.long,
-      base: loaded.base,
-      identity: { modelHash: loaded.info.modelHash, runtime: this.#backend.runtime, kvType: loaded.info.kvType },
-      spacing: (tokens) => loaded.policy.spacing(tokens),
+      scheduler: this.#scheduler,
+      long: loaded.long,
+      policy: loaded.policy,
       request,
       signal: AbortSignal.any([untilClosed(loaded, hooks.signal), reading.signal]),
       onProgress: hooks.onProgress ?? (() => {}),
@@ -147,10 +139,26 @@ class LocalEngine implements Engine {
 
   async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
     const loaded = this.#requireLoaded();
-    const run = new Generation(loaded, request, { ...hooks, signal: untilClosed(loaded, hooks.signal) });
-    return request.kind === "chat"
-      ? loaded.long.exclusively(() => run.chat(request))
-      : loaded.completion.exclusively(() => run.complete(request));
+    const signal = untilClosed(loaded, hooks.signal);
+    const generation = new Generation(loaded, request, { ...hooks, signal });
+    if (request.kind === "completion") {
+      return leased(loaded.completion, signal, generation, () => generation.complete(request));
+    }
+    this.#settling?.abort();
+    const { sequence } = loaded.long;
+    const result = await leased(sequence, signal, generation, () => generation.chat(request));
+    if (request.goesOn && result.stopReason !== "cancelled") this.#settle(loaded, request, result);
+    return result;
+  }
+
+  /** In the background: the next question of this conversation then costs its own tokens only. */
+  #settle(loaded: Loaded, request: ChatRequest, answer: GenerateResult): void {
+    const settling = new AbortController();
+    this.#settling = settling;
+    const signal = untilClosed(loaded, settling.signal);
+    settleAnswer(loaded, this.#scheduler, request, answer, signal).catch(() => {
+      // Aborted, or failed in a way that the next question meets and reports itself.
+    });
   }
 
   see(request: VisionRequest, hooks: GenerateHooks = {}): Promise<VisionResult> {
@@ -171,8 +179,55 @@ class LocalEngine implements Engine {
     return readHardware(this.#backend, options.gpu);
   }
 
-  listSnapshots(dir: string): Promise<SnapshotInfo[]> {
-    return new SnapshotStore(dir).list();
+  async reach(request: PrefillRequest): Promise<Reach> {
+    const { long, tokenizer } = this.#requireLoaded();
+    const target = long.base.tokens.slice(0, long.base.headLength);
+    for (const token of (await tokenizer.encode(request.parts)).tokens) target.push(token);
+    const { tokens, where } = await long.reachOf(target, request.snapshots);
+    return { totalTokens: target.length, readyTokens: tokens, where };
+  }
+
+  async longContext(): Promise<LongContextState> {
+    const { long } = this.#requireLoaded();
+    const { sequence, base } = long;
+    return {
+      baseTokens: base.whole ? base.tokens.length : sequence.commonPrefix(base.tokens),
+      stateTokens: sequence.length,
+      checkpoints: sequence.checkpoints,
+      checkpointBytes: sequence.checkpointBytes,
+      tokensPerSecond: sequence.tokensPerSecond,
+    };
+  }
+
+  async prefillSpeed(): Promise<number> {
+    const { long, completion, tokenizer } = this.#requireLoaded();
+    const measured = long.sequence.tokensPerSecond || completion.tokensPerSecond;
+    if (measured > 0) return measured;
+    return completion.exclusively(async () => {
+      const { tokens } = await tokenizer.encode([{ text: PROBE_TEXT }]);
+      await completion.align([]);
+      const count = emptyCount();
+      // Not at a low priority: behind a long answer it would keep this context from completions.
+      const length = Math.min(PROBE_TOKENS, completion.contextTokens - 1);
+      await completion.prefill(tokens.slice(0, length), { priority: "completion" }, count);
+      return count.ms === 0 ? 0 : (count.evaluatedTokens / count.ms) * 1000;
+    });
+  }
+
+  async holdBackground(hold: boolean): Promise<void> {
+    this.#scheduler.hold(hold);
+  }
+
+  listSnapshots(root: string): Promise<SnapshotInfo[]> {
+    return listSnapshots(root);
+  }
+
+  removeSnapshots(root: string, ids?: string[]): Promise<SnapshotInfo[]> {
+    return removeSnapshots(root, ids);
+  }
+
+  verifySnapshots(root: string): Promise<SnapshotCheck[]> {
+    return verifySnapshots(root);
   }
 
   async dispose(): Promise<void> {
@@ -196,7 +251,7 @@ class LocalEngine implements Engine {
     const template = new ChatTemplate(model.chatTemplate, tokenizer);
     const { kvType, chunkTokens, contextTokens, completionContextTokens } = options;
     const policy = new CheckpointPolicy(options.checkpointBytes, facts.recurrentStateBytes);
-    const long = new Sequence(
+    const sequence = new Sequence(
       await model.createSequence({ contextTokens, batchTokens: BATCH_TOKENS, kvType, maxCheckpoints: UNREACHED_COUNT }),
       this.#scheduler,
       { chunkTokens, mayTakeCheckpoint: (used) => policy.hasRoom(used) },
@@ -217,138 +272,47 @@ class LocalEngine implements Engine {
       ...facts,
       modelHash: await hashModelFile(options.modelFile),
       gpu: model.gpu,
-      contextTokens: long.contextTokens,
+      contextTokens: sequence.contextTokens,
       completionContextTokens: completion.contextTokens,
       kvType,
       canFillInMiddle: FIM_TOKENS.every((token) => tokenizer.has(token)),
       canSeeImages: options.mmprojFile !== undefined,
       threads,
     };
-    const base = { tokens, headLength: tokens.length };
-    return { info, model, tokenizer, template, policy, long, completion, base, closing: new AbortController() };
+    const long = new LongContext({
+      sequence,
+      identity: { modelHash: info.modelHash, runtime: this.#backend.runtime, kvType },
+      base: { tokens, headLength: tokens.length, whole: false },
+      kvBytesPerToken: facts.kvBytesPerToken[kvType],
+      recurrentStateBytes: facts.recurrentStateBytes,
+      saveEveryTokens: options.saveEveryTokens,
+    });
+    return { info, model, tokenizer, template, policy, long, completion, closing: new AbortController() };
   }
 }
 
 /** Some templates refuse a conversation without a user turn. */
 const PROBE_TURN = { role: "user" as const, content: [{ text: "?" }] };
 
-/** One request for new tokens, from prompt to figures. */
-class Generation {
-  readonly #loaded: Loaded;
-  readonly #request: GenerateRequest;
-  readonly #hooks: GenerateHooks;
-  readonly #begin = performance.now();
+/** Long enough for whole tiles, short enough to be no wait, tokens. */
+const PROBE_TOKENS = 256;
+const PROBE_TEXT = "const value = list.map((item, index) => item.name + index);\n".repeat(PROBE_TOKENS / 4);
 
-  constructor(loaded: Loaded, request: GenerateRequest, hooks: GenerateHooks) {
-    this.#loaded = loaded;
-    this.#request = request;
-    this.#hooks = hooks;
-  }
-
-  /** Extends what is read of the base; the tail stays until another prompt needs the context. */
-  async chat(request: ChatRequest): Promise<GenerateResult> {
-    const { long, base, template, tokenizer } = this.#loaded;
-    const rendered = template.render(request.messages, request.thinking);
-    const read = Math.max(base.headLength, long.commonPrefix(base.tokens));
-    const target = base.tokens.slice(0, read);
-    const history = (await tokenizer.encode(rendered.history)).tokens;
-    const generationPrompt = (await tokenizer.encode(rendered.generationPrompt)).tokens;
-    for (const token of history) target.push(token);
-    // Templates rewrite earlier answers, so the next turn can go on from here but not from the answer.
-    const checkpoints = [read, target.length];
-    for (const token of generationPrompt) target.push(token);
-    const result = await this.#run(long, target, checkpoints, rendered.startsThinking, "prefill");
-    return { ...result, baseTokens: read, baseTotalTokens: base.tokens.length };
-  }
-
-  async complete(request: CompletionRequest): Promise<GenerateResult> {
-    const { completion, tokenizer, info } = this.#loaded;
-    if (!info.canFillInMiddle) {
-      throw new EngineError(
-        "noFillInMiddle",
-        `The model ${info.name} has no fill-in-the-middle tokens, so it cannot complete code inline.`,
-      );
-    }
-    const { tokens, checkpoints } = await tokenizer.encode(request.parts);
-    const result = await this.#run(completion, tokens, checkpoints, false, "completion");
-    return { ...result, baseTokens: 0, baseTotalTokens: 0 };
-  }
-
-  async #run(
-    sequence: Sequence,
-    target: Token[],
-    checkpoints: number[],
-    startsThinking: boolean,
-    priority: "prefill" | "completion",
-  ): Promise<Omit<GenerateResult, "baseTokens" | "baseTotalTokens">> {
-    const { signal, onChunk } = this.#hooks;
-    const request = this.#request;
-    // The last token is evaluated by the first decode step, which needs its logits.
-    const prompt = target.slice(0, -1);
-    const generated: Token[] = [];
-    const count = emptyCount();
-    try {
-      await this.#checkpointBeforeLeavingBase(sequence, checkpoints);
-      await sequence.prefill(prompt, { priority, signal, checkpoints }, count);
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-      return this.#cancelled(target.length, count);
-    }
-    const stream = sequence.decode(target.slice(-1), {
-      sampling: request.sampling,
-      grammar: request.grammar,
-      logProbs: request.logProbs,
-      generated,
-      priority: priority === "completion" ? "completion" : "decode",
-      signal,
-    });
-    let firstTokenMs = 0;
-    const outcome = await decodeText({
-      stream,
-      decoder: this.#loaded.tokenizer.streamDecoder(),
-      maxTokens: request.maxTokens,
-      stop: request.stop ?? [],
-      thinking: { ...this.#thinkingTokens(), startsThinking },
-      generated,
-      signal,
-      onChunk,
-      onToken: () => {
-        firstTokenMs ||= performance.now() - this.#begin;
-      },
-      room: sequence.contextTokens - 1 - target.length,
-    });
-    // The last prompt token is evaluated by the first decode step, if there was one.
-    const last = sequence.length >= target.length ? 1 : 0;
-    const evaluated = { ...count, evaluatedTokens: count.evaluatedTokens + last };
-    const figures = figuresOf(target.length, evaluated, performance.now() - this.#begin);
-    return {
-      ...outcome,
-      logProbs: request.logProbs === undefined ? undefined : outcome.logProbs,
-      tokens: generated,
-      figures: { ...figures, generatedTokens: generated.length, decodeMs: stream.ms, firstTokenMs },
-    };
-  }
-
-  /** A half-read base can be gone on with only if its end is a checkpoint before the question follows. */
-  async #checkpointBeforeLeavingBase(sequence: Sequence, checkpoints: readonly number[]): Promise<void> {
-    if (sequence === this.#loaded.long && sequence.length > 0 && checkpoints[0] === sequence.length) {
-      await sequence.takeCheckpointOfBase();
-    }
-  }
-
-  #thinkingTokens(): { open: Token | undefined; close: Token | undefined } {
-    const { tokenizer } = this.#loaded;
-    const token = (text: string) => (tokenizer.has(text) ? tokenizer.special(text) : undefined);
-    return { open: token("<think>"), close: token("</think>") };
-  }
-
-  #cancelled(promptTokens: number, count: PrefillCount): Omit<GenerateResult, "baseTokens" | "baseTotalTokens"> {
-    return {
-      text: "",
-      thinking: "",
-      stopReason: "cancelled",
-      tokens: [],
-      figures: figuresOf(promptTokens, count, performance.now() - this.#begin),
-    };
+/** Waits for the lease and runs; a request aborted while it waits is a cancelled result, not an error. */
+async function leased(
+  sequence: Sequence,
+  signal: AbortSignal,
+  generation: Generation,
+  run: () => Promise<GenerateResult>,
+): Promise<GenerateResult> {
+  let begun = false;
+  try {
+    return await sequence.exclusively(() => {
+      begun = true;
+      return run();
+    }, signal);
+  } catch (error) {
+    if (begun || !signal.aborted) throw error;
+    return generation.cancelledBeforeStart();
   }
 }

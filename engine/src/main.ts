@@ -15,15 +15,21 @@ import {
   CountTokensCall,
   GenerateCall,
   HardwareCall,
+  HoldBackgroundCall,
   InspectCall,
   ListSnapshotsCall,
   LoadCall,
   LogEvent,
+  LongContextCall,
   PrefillCall,
+  PrefillSpeedCall,
   ProgressEvent,
+  ReachCall,
+  RemoveSnapshotsCall,
   SeeCall,
   toWire,
   UnloadCall,
+  VerifySnapshotsCall,
 } from "./rpc.ts";
 
 /** From source the entries end in .ts, in the build in .mjs under the names the build gives. */
@@ -73,7 +79,13 @@ function serve(connection: MessageConnection, engine: Engine): void {
   });
   connection.onRequest(CountTokensCall, ({ texts }) => answer(engine.countTokens(texts)));
   connection.onRequest(HardwareCall, (options) => answer(engine.hardware(options)));
-  connection.onRequest(ListSnapshotsCall, ({ dir }) => answer(engine.listSnapshots(dir)));
+  connection.onRequest(ReachCall, ({ request }) => answer(engine.reach(request)));
+  connection.onRequest(LongContextCall, () => answer(engine.longContext()));
+  connection.onRequest(PrefillSpeedCall, () => answer(engine.prefillSpeed()));
+  connection.onRequest(HoldBackgroundCall, ({ hold }) => answer(engine.holdBackground(hold).then(() => null)));
+  connection.onRequest(ListSnapshotsCall, ({ root }) => answer(engine.listSnapshots(root)));
+  connection.onRequest(RemoveSnapshotsCall, ({ root, ids }) => answer(engine.removeSnapshots(root, ids)));
+  connection.onRequest(VerifySnapshotsCall, ({ root }) => answer(engine.verifySnapshots(root)));
 }
 
 async function answer<T>(work: Promise<T>): Promise<T> {

@@ -9,10 +9,13 @@ import {
   type Hardware,
   type LoadedModel,
   type LoadOptions,
+  type LongContextState,
   type ModelFacts,
   type PrefillProgress,
   type PrefillRequest,
   type PrefillResult,
+  type Reach,
+  type SnapshotCheck,
   type SnapshotInfo,
   type VisionRequest,
   type VisionResult,
@@ -29,7 +32,15 @@ export const GenerateCall = new RequestType<WithId<{ request: GenerateRequest }>
 export const SeeCall = new RequestType<WithId<{ request: VisionRequest }>, VisionResult, void>("see");
 export const CountTokensCall = new RequestType<{ texts: string[] }, number[], void>("countTokens");
 export const HardwareCall = new RequestType<{ gpu: "auto" | "cpu" }, Hardware, void>("hardware");
-export const ListSnapshotsCall = new RequestType<{ dir: string }, SnapshotInfo[], void>("listSnapshots");
+export const ReachCall = new RequestType<{ request: PrefillRequest }, Reach, void>("reach");
+export const LongContextCall = new RequestType<null, LongContextState, void>("longContext");
+export const PrefillSpeedCall = new RequestType<null, number, void>("prefillSpeed");
+export const HoldBackgroundCall = new RequestType<{ hold: boolean }, null, void>("holdBackground");
+export const ListSnapshotsCall = new RequestType<{ root: string }, SnapshotInfo[], void>("listSnapshots");
+export const RemoveSnapshotsCall = new RequestType<{ root: string; ids?: string[] }, SnapshotInfo[], void>(
+  "removeSnapshots",
+);
+export const VerifySnapshotsCall = new RequestType<{ root: string }, SnapshotCheck[], void>("verifySnapshots");
 
 /** Progress of a running call, engine → owner. */
 export type CallProgress = { load: number } | { prefill: PrefillProgress } | { chunk: GenerateChunk };

@@ -21,6 +21,8 @@ export interface StepResult<T> {
 export class Scheduler {
   readonly #waiting: Waiting[] = [];
   #busy = false;
+  /** Set while background work is held: resolves when it may go on. */
+  #held: { over: Promise<void>; end: () => void } | undefined;
 
   /** Number of steps that are waiting. */
   get waiting(): number {
@@ -43,6 +45,43 @@ export class Scheduler {
       // Give the caller one turn of the event loop to ask for its next step: otherwise work of a lower
       // priority would slip in between every two tokens of a running answer.
       setImmediate(() => this.#next());
+    }
+  }
+
+  /**
+   * Holds background work, or lets it go on. Steps that wait already are not held: whoever waits may hold a lease that an
+   * urgent request needs. So background work asks {@link whenReleased} between two steps, before it takes the lease.
+   */
+  hold(hold: boolean): void {
+    if (!hold) {
+      this.#held?.end();
+      this.#held = undefined;
+      return;
+    }
+    if (this.#held !== undefined) return;
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#held = { over, end };
+  }
+
+  /**
+   * Waits while background work is held.
+   * @throws The signal's reason when aborted.
+   */
+  async whenReleased(signal?: AbortSignal): Promise<void> {
+    while (this.#held !== undefined) {
+      signal?.throwIfAborted();
+      const { over } = this.#held;
+      await new Promise<void>((resolve, reject) => {
+        const abort = () => reject(signal?.reason);
+        signal?.addEventListener("abort", abort, { once: true });
+        void over.then(() => {
+          signal?.removeEventListener("abort", abort);
+          resolve();
+        });
+      });
     }
   }
 

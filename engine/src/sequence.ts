@@ -47,6 +47,8 @@ export class Sequence {
   readonly #mayTakeCheckpoint: (usedBytes: number) => boolean;
   /** What the state holds; kept here because asking the runtime copies the whole list. */
   #tokens: Token[] = [];
+  /** Length of the newest checkpoint known here; it says nothing once the state is shorter. */
+  #checkpointAt = 0;
   #tokensPerMs = 0;
   #lease: Promise<void> = Promise.resolve();
 
@@ -73,6 +75,11 @@ export class Sequence {
     return this.#backend.checkpointBytes;
   }
 
+  /** Number of checkpoints in memory. */
+  get checkpoints(): number {
+    return this.#backend.checkpointCount;
+  }
+
   /** Tokens of the next chunk: as many as fit the target time at the measured speed. */
   get chunkTokens(): number {
     const most = this.#backend.batchTokens;
@@ -95,14 +102,39 @@ export class Sequence {
     return index;
   }
 
-  /** Runs alone on this sequence; whoever waited longest is next. */
-  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+  /** The tokens in the state; a copy. */
+  tokens(): Token[] {
+    return this.#tokens.slice();
+  }
+
+  /** Length of the beginning of `target` that `align` would leave in the state. */
+  reachable(target: readonly Token[]): number {
+    const common = this.commonPrefix(target);
+    return common === this.#tokens.length ? common : this.#backend.reachableLength(common);
+  }
+
+  /** Length that could be gone back to after more tokens, without a checkpoint here. */
+  reachableIfDiverging(): number {
+    return this.#endIsCheckpoint ? this.length : this.#backend.reachableLength(Math.max(0, this.length - 1));
+  }
+
+  /**
+   * Runs alone on this sequence; whoever waited longest is next.
+   * @throws The signal's reason when aborted while it waits; work that has begun looks at its signal itself.
+   */
+  async exclusively<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#lease;
     let release = () => {};
     this.#lease = new Promise((resolve) => {
       release = resolve;
     });
-    await before;
+    try {
+      await abortable(before, signal);
+    } catch (error) {
+      // Gives up its place; who comes after still waits for those before.
+      void before.then(release);
+      throw error;
+    }
     try {
       return await work();
     } finally {
@@ -145,19 +177,31 @@ export class Sequence {
    * @returns Tokens of `target` that are in the state afterwards.
    */
   async align(target: readonly Token[]): Promise<number> {
-    const common = this.commonPrefix(target);
-    if (common < this.#tokens.length) await this.#rewind(this.#backend.reachableLength(common));
+    const length = this.reachable(target);
+    if (length < this.#tokens.length) await this.#rewind(length);
     return this.#tokens.length;
   }
 
-  /** Takes a checkpoint here if the policy has room. */
-  async takeCheckpoint(): Promise<void> {
-    if (this.#mayTakeCheckpoint(this.#backend.checkpointBytes)) await this.#backend.takeCheckpoint();
+  /**
+   * Takes a checkpoint here if the policy has room.
+   * @param allowanceBytes So much more than the policy has room for is allowed here.
+   * @returns False if there is none here now.
+   */
+  async takeCheckpoint(allowanceBytes = 0): Promise<boolean> {
+    if (this.#endIsCheckpoint) return true;
+    if (!this.#mayTakeCheckpoint(this.#backend.checkpointBytes - allowanceBytes)) return false;
+    await this.takeCheckpointOfBase();
+    return true;
   }
 
   /** Takes a checkpoint here whatever the quota says: losing the end of the base would cost a whole reading. */
   async takeCheckpointOfBase(): Promise<void> {
     await this.#backend.takeCheckpoint();
+    this.#checkpointAt = this.length;
+  }
+
+  get #endIsCheckpoint(): boolean {
+    return this.length > 0 && this.#checkpointAt === this.length;
   }
 
   /**
@@ -201,7 +245,7 @@ export class Sequence {
     await this.#resyncOnFailure(() => this.#backend.restore(file));
     this.#tokens = this.#backend.tokens();
     const fits = this.commonPrefix(target) === this.#tokens.length;
-    if (fits) await this.#backend.takeCheckpoint();
+    if (fits) await this.takeCheckpointOfBase();
     else await this.#rewind(0);
     return fits;
   }
@@ -221,6 +265,7 @@ export class Sequence {
       return await work();
     } catch (error) {
       this.#tokens = this.#backend.tokens();
+      this.#checkpointAt = 0;
       throw error;
     }
   }
@@ -228,6 +273,8 @@ export class Sequence {
   async #rewind(length: number): Promise<void> {
     await this.#backend.rewind(length);
     this.#tokens.length = length;
+    // Only checkpoints can be gone back to, and one that was gone back to stays.
+    this.#checkpointAt = length;
   }
 
   #measure(tokens: number, ms: number): void {
@@ -248,4 +295,18 @@ export class Sequence {
         "Nothing was evaluated; ask with less text or choose a longer context in the settings.",
     );
   }
+}
+
+/** Waits for a promise that never fails, or for the abort. */
+function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    void promise.then(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
 }

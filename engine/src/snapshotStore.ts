@@ -1,266 +1,312 @@
-// Snapshots on disk: a state file and a header that vouches for it; knows files and checksums, nothing of models.
+// Which snapshots there are, and which one serves a wanted token list; files are snapshotFiles.ts, room is snapshotQuota.ts.
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
-import type { KvType, SnapshotInfo } from "./api.ts";
+import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
+import type { SnapshotCheck, SnapshotFolder, SnapshotInfo, SnapshotKind } from "./api.ts";
+import type { Token } from "./backend.ts";
+import {
+  isMissing,
+  SnapshotError,
+  SnapshotFiles,
+  type SnapshotHeader,
+  type StateIdentity,
+  snapshotId,
+} from "./snapshotFiles.ts";
+import { foldersOf, makeRoom } from "./snapshotQuota.ts";
 
-/** Raised whenever header or state change their meaning; older ones are set aside and rebuilt. */
-export const SNAPSHOT_FORMAT = 1;
+/**
+ * Newest snapshots kept per workspace and kind. Bases: the present one and those of two other branches. A half-read base
+ * is superseded by the next save. Conversations: those a person goes back to.
+ */
+export const SNAPSHOTS_KEPT: Readonly<Record<SnapshotKind, number>> = { base: 3, partial: 2, conversation: 4 };
 
-/** Newest snapshots kept per folder: the present layout and the one before (a branch switch and back). */
-export const SNAPSHOTS_KEPT = 2;
+/** Left free on the disk for everything else, bytes. */
+const DISK_RESERVE_BYTES = 512 * 1024 ** 2;
 
-const STATE = ".state";
-const HEADER = ".json";
-const SET_ASIDE = ".bad";
-const TEMPORARY = ".tmp";
+/** Layout hashes have this many hex digits. */
+const HASH_DIGITS = 16;
 
-/** No state takes this long to write; a temporary file older than this belongs to a process that was killed. */
-const ABANDONED_MS = 3_600_000;
-
-/** What must be equal for a state to be usable. */
-export interface SnapshotKey {
-  modelHash: string;
-  runtime: string;
-  kvType: KvType;
-  layoutHash: string;
-}
-
-interface Header extends SnapshotKey {
-  format: number;
-  tokens: number;
-  bytes: number;
-  createdAt: string;
-  stateSha256: string;
-  /** Over all fields above, so that a flipped byte in the header is seen too. */
-  headerSha256: string;
-}
+const TOKEN_BYTES = 4;
 
 export type SnapshotLookup =
   | { kind: "none" }
-  | { kind: "found"; stateFile: string; tokens: number; bytes: number }
+  | { kind: "found"; id: string; stateFile: string; tokens: number; bytes: number }
   /** It was there but cannot be trusted; it has been set aside. */
   | { kind: "unusable"; reason: string };
 
+/** Identifies a token list: the same tokens are the same layout. @returns 16 hex digits. */
+export function hashTokens(tokens: readonly Token[]): string {
+  return createHash("sha256").update(Int32Array.from(tokens)).digest("hex").slice(0, HASH_DIGITS);
+}
+
 export class SnapshotStore {
-  readonly #dir: string;
+  readonly #folder: SnapshotFolder;
+  readonly #files: SnapshotFiles;
+  readonly #diskReserveBytes: number;
+  /** Set aside by this process: not asked for again even where the folder is read-only and they had to stay. */
+  readonly #distrusted = new Set<string>();
 
-  constructor(dir: string) {
-    this.#dir = dir;
+  /** @param diskReserveBytes Left free on the disk, bytes. */
+  constructor(folder: SnapshotFolder, diskReserveBytes: number = DISK_RESERVE_BYTES) {
+    this.#folder = folder;
+    this.#files = new SnapshotFiles(folder.dir);
+    this.#diskReserveBytes = diskReserveBytes;
+  }
+
+  get dir(): string {
+    return this.#folder.dir;
+  }
+
+  get quotaBytes(): number {
+    return this.#folder.quotaBytes;
   }
 
   /**
-   * Looks for the state of exactly this key and verifies all of it (reads the whole file).
-   * @throws Nothing: an unreadable or damaged snapshot is "unusable", with a sentence for the log.
+   * Sets aside what has a damaged header and removes what killed processes left.
+   * @returns A sentence for each that was set aside.
    */
-  async find(key: SnapshotKey): Promise<SnapshotLookup> {
-    const id = snapshotId(key);
-    let header: Header;
+  async tidy(): Promise<string[]> {
+    const sentences: string[] = [];
     try {
-      header = parseHeader(await readFile(this.#file(id, HEADER), "utf8"));
-    } catch (error) {
-      if (isMissing(error)) return { kind: "none" };
-      return { kind: "unusable", reason: await this.#setAside(id, `Its header is damaged (${message(error)})`) };
-    }
-    const mismatch = foreignField(header, key);
-    if (mismatch !== undefined) return { kind: "unusable", reason: await this.#setAside(id, mismatch) };
-    const stateFile = this.#file(id, STATE);
-    try {
-      const { size } = await stat(stateFile);
-      if (size !== header.bytes)
-        return {
-          kind: "unusable",
-          reason: await this.#setAside(id, `It has ${size} bytes instead of ${header.bytes}`),
-        };
-      if ((await sha256OfFile(stateFile)) !== header.stateSha256) {
-        return { kind: "unusable", reason: await this.#setAside(id, "Its checksum does not match") };
+      for (const id of await this.#files.ids()) {
+        if (this.#distrusted.has(id)) continue;
+        const problem = await this.#headerProblem(id);
+        if (problem !== undefined) sentences.push(await this.reject(id, problem));
       }
-    } catch (error) {
-      return { kind: "unusable", reason: await this.#setAside(id, `It cannot be read (${message(error)})`) };
+      await this.#files.removeLeftOvers();
+    } catch {
+      // A folder that cannot be read holds nothing for us; saving into it says why.
     }
-    return { kind: "found", stateFile, tokens: header.tokens, bytes: header.bytes };
+    return sentences;
   }
 
   /**
-   * Saves a state: temporary file, checksum, sync, rename, and the header last, which makes it visible.
+   * The longest snapshot that is a beginning of `target`, all of it verified (reads the whole file).
+   * @param moreThan Shorter ones and this length itself are of no use, tokens.
+   * @throws Nothing: a damaged snapshot is "unusable", with a sentence for the log; asking again finds the next one.
+   */
+  async find(identity: StateIdentity, target: readonly Token[], moreThan: number): Promise<SnapshotLookup> {
+    try {
+      for (const id of (await this.#candidates(identity, target, moreThan))
+        .map((candidate) => candidate.id)
+        .reverse()) {
+        const verified = await this.#files.verify(id);
+        // Another process removed it.
+        if (verified === undefined) continue;
+        if (verified.problem !== undefined)
+          return { kind: "unusable", reason: await this.reject(id, verified.problem) };
+        await this.#files.touch(id);
+        const { tokens, bytes } = verified.header;
+        return { kind: "found", id, stateFile: this.#files.stateFile(id), tokens, bytes };
+      }
+      return { kind: "none" };
+    } catch (error) {
+      return { kind: "unusable", reason: `The saved states in ${this.dir} cannot be read (${message(error)}).` };
+    }
+  }
+
+  /** Length of the longest snapshot that begins `target`, by its header only; 0: there is none. Never throws. */
+  async longest(identity: StateIdentity, target: readonly Token[]): Promise<number> {
+    try {
+      return (await this.#candidates(identity, target, 0)).at(-1)?.header.tokens ?? 0;
+    } catch {
+      // Whatever is wrong is said by `find`, when the snapshot is needed.
+      return 0;
+    }
+  }
+
+  /** True if exactly this token list is on disk, by its header only. */
+  async has(identity: StateIdentity, tokens: readonly Token[]): Promise<boolean> {
+    try {
+      await this.#files.header(snapshotId(identity, hashTokens(tokens), tokens.length));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Saves a state and makes room for it: other snapshots past the number kept or past the quota go, before it is written,
+   * so that all of them together never pass the quota.
+   * @param expectedBytes About what the state will take; refused before writing if there is no room.
    * @param write Writes the state to the given path.
-   * @returns Bytes written.
-   * @throws The file system's error; nothing half-written is left visible.
+   * @param keep Ids that must stay, e.g. the base that serves.
+   * @returns Id and bytes.
+   * @throws SnapshotError why it was not saved; nothing half-written is left. What `write` throws is passed on if it is
+   *   not an error of the file system.
    */
-  async save(key: SnapshotKey, tokens: number, write: (file: string) => Promise<void>): Promise<number> {
-    await mkdir(this.#dir, { recursive: true });
-    const id = snapshotId(key);
-    const temporary = this.#file(id, `.${process.pid}${TEMPORARY}`);
+  async save(
+    identity: StateIdentity,
+    kind: SnapshotKind,
+    tokens: readonly Token[],
+    expectedBytes: number,
+    write: (file: string) => Promise<void>,
+    keep: readonly string[] = [],
+  ): Promise<{ id: string; bytes: number }> {
+    const layoutHash = hashTokens(tokens);
+    const id = snapshotId(identity, layoutHash, tokens.length);
+    const { quotaBytes } = this.#folder;
     try {
-      await write(temporary);
-      await sync(temporary);
-      const { size } = await stat(temporary);
-      const header = signHeader({
-        ...key,
-        format: SNAPSHOT_FORMAT,
-        tokens,
-        bytes: size,
-        createdAt: new Date().toISOString(),
-        stateSha256: await sha256OfFile(temporary),
-      });
-      // A header that outlives its state would vouch for the wrong bytes.
-      await rm(this.#file(id, HEADER), { force: true });
-      await rename(temporary, this.#file(id, STATE));
-      await writeFileAtomic(this.#file(id, HEADER), `${JSON.stringify(header, null, 2)}\n`);
-      await this.#evict(id);
-      return size;
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  }
-
-  /**
-   * Sets a snapshot aside that was verified but turned out not to load.
-   * @returns A sentence for people.
-   */
-  reject(key: SnapshotKey, what: string): Promise<string> {
-    return this.#setAside(snapshotId(key), what);
-  }
-
-  /** The readable snapshots, newest first. A missing folder is an empty list. */
-  async list(): Promise<SnapshotInfo[]> {
-    const infos: SnapshotInfo[] = [];
-    for (const name of await this.#names()) {
-      if (!name.endsWith(HEADER)) continue;
-      try {
-        const header = parseHeader(await readFile(join(this.#dir, name), "utf8"));
-        const { createdAt, tokens, bytes, modelHash, layoutHash, kvType } = header;
-        infos.push({ id: name.slice(0, -HEADER.length), createdAt, tokens, bytes, modelHash, layoutHash, kvType });
-      } catch (error) {
-        // A damaged header is not a snapshot; find() says so and sets it aside when its turn comes.
-        if (!(error instanceof HeaderError) && !isMissing(error)) throw error;
-      }
-    }
-    return infos.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-  }
-
-  async #evict(justSaved: string): Promise<void> {
-    const snapshots = await this.list();
-    const others = snapshots.filter(({ id }) => id !== justSaved);
-    for (const { id } of others.slice(SNAPSHOTS_KEPT - 1)) {
-      await rm(this.#file(id, HEADER), { force: true });
-      await rm(this.#file(id, STATE), { force: true });
-    }
-    await this.#removeLeftOvers();
-  }
-
-  /** What killed processes left: half-written states, and states whose header is gone. */
-  async #removeLeftOvers(): Promise<void> {
-    const names = await this.#names();
-    for (const name of names) {
-      const file = join(this.#dir, name);
-      const orphan = name.endsWith(STATE) && !names.includes(name.slice(0, -STATE.length) + HEADER);
-      const abandoned = name.endsWith(TEMPORARY) && (await ageMs(file)) > ABANDONED_MS;
-      if (orphan || abandoned) await rm(file, { force: true });
-    }
-  }
-
-  /** Never loaded again, kept for a look: only the newest one, since each may have gigabytes. */
-  async #setAside(id: string, what: string): Promise<string> {
-    const bad = (await this.#names()).filter((name) => name.endsWith(SET_ASIDE));
-    for (const name of bad) await rm(join(this.#dir, name), { force: true });
-    for (const ending of [HEADER, STATE]) {
-      try {
-        await rename(this.#file(id, ending), this.#file(id, ending + SET_ASIDE));
-      } catch (error) {
-        if (!isMissing(error)) await rm(this.#file(id, ending), { force: true });
-      }
-    }
-    return `The saved state ${id} was set aside: ${what}. The files are read again.`;
-  }
-
-  async #names(): Promise<string[]> {
-    try {
-      return await readdir(this.#dir);
+      await mkdir(this.dir, { recursive: true });
+      const reserveBytes = this.#diskReserveBytes;
+      await makeRoom({ id, dir: this.dir, bytes: expectedBytes, keep, quotaBytes, reserveBytes });
+      const bytes = await this.#files.write({ ...identity, kind, tokens: tokens.length, layoutHash }, write);
+      this.#distrusted.delete(id);
+      await this.#dropSurplus(id, keep);
+      return { id, bytes };
     } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
+      if (error instanceof SnapshotError || (error as NodeJS.ErrnoException).code === undefined) throw error;
+      throw new SnapshotError(reasonOf(error), { cause: error });
     }
   }
 
-  #file(id: string, ending: string): string {
-    return join(this.#dir, id + ending);
+  async remove(id: string): Promise<void> {
+    await this.#files.remove(id);
+  }
+
+  /** Sets a snapshot aside that was verified but turned out not to load. @returns A sentence for people. */
+  reject(id: string, what: string): Promise<string> {
+    this.#distrusted.add(id);
+    return this.#files.setAside(id, what);
+  }
+
+  /** Those that begin `target`, ascending by length; one pass over the tokens for all of them. */
+  async #candidates(identity: StateIdentity, target: readonly Token[], moreThan: number) {
+    const headers: { id: string; header: SnapshotHeader }[] = [];
+    for (const id of await this.#files.ids()) {
+      if (this.#distrusted.has(id)) continue;
+      // Damaged ones are set aside by `tidy`.
+      const header = await this.#files.header(id).catch(() => undefined);
+      if (header === undefined || header.tokens <= moreThan || header.tokens > target.length) continue;
+      if (isOf(identity, header)) headers.push({ id, header });
+    }
+    headers.sort((a, b) => a.header.tokens - b.header.tokens);
+    const bytes = Buffer.from(Int32Array.from(target).buffer);
+    const hash = createHash("sha256");
+    let hashed = 0;
+    return headers.filter(({ header: { tokens, layoutHash } }) => {
+      hash.update(bytes.subarray(hashed * TOKEN_BYTES, tokens * TOKEN_BYTES));
+      hashed = tokens;
+      return hash.copy().digest("hex").slice(0, HASH_DIGITS) === layoutHash;
+    });
+  }
+
+  async #headerProblem(id: string): Promise<string | undefined> {
+    try {
+      await this.#files.header(id);
+      return undefined;
+    } catch (error) {
+      return isMissing(error) ? undefined : `Its header is damaged (${message(error)})`;
+    }
+  }
+
+  async #dropSurplus(justSaved: string, keep: readonly string[]): Promise<void> {
+    const infos = await this.#files.infos();
+    for (const kind of Object.keys(SNAPSHOTS_KEPT) as SnapshotKind[]) {
+      const newestFirst = infos
+        .filter((info) => info.kind === kind)
+        .sort((a, b) => Number(b.id === justSaved) - Number(a.id === justSaved) || b.usedAt.localeCompare(a.usedAt));
+      for (const { id } of newestFirst.slice(SNAPSHOTS_KEPT[kind])) if (!keep.includes(id)) await this.remove(id);
+    }
   }
 }
 
-/** Content-addressed: the name says which state it is, the header is still compared field by field. */
-export function snapshotId(key: SnapshotKey): string {
-  const identity = [key.modelHash, key.runtime, key.kvType, key.layoutHash].join("\n");
-  return createHash("sha256").update(identity).digest("hex").slice(0, 24);
+/**
+ * The readable snapshots of all workspaces, newest first. A missing folder is an empty list.
+ * @param root Parent of the workspaces' folders.
+ */
+export async function listSnapshots(root: string): Promise<SnapshotInfo[]> {
+  const infos: SnapshotInfo[] = [];
+  for (const files of await foldersOf(root)) infos.push(...(await files.infos()));
+  return infos.sort(newestFirst);
 }
 
-class HeaderError extends Error {}
+/**
+ * Removes the snapshots with these ids; without ids all, and what was set aside or left over. One that another process
+ * uses goes too: it has loaded it.
+ * @returns What was removed, newest first.
+ * @throws Error a sentence for people, e.g. in a read-only folder; some may be removed already.
+ */
+export async function removeSnapshots(root: string, ids?: readonly string[]): Promise<SnapshotInfo[]> {
+  const removed: SnapshotInfo[] = [];
+  for (const files of await foldersOf(root)) {
+    const infos = (await files.infos()).filter(({ id }) => ids === undefined || ids.includes(id));
+    try {
+      for (const { id } of infos) await files.remove(id);
+      if (ids === undefined) {
+        for (const id of await files.ids()) await files.remove(id);
+        await files.removeSetAside();
+        await files.removeLeftOvers();
+      }
+    } catch (error) {
+      throw new Error(`The saved states in ${files.dir} could not all be removed: ${reasonOf(error)}.`, {
+        cause: error,
+      });
+    }
+    removed.push(...infos);
+  }
+  return removed.sort(newestFirst);
+}
 
-function parseHeader(text: string): Header {
-  let value: unknown;
+/** Reads every byte of every snapshot. What is damaged is set aside; its `problem` says why. */
+export async function verifySnapshots(root: string): Promise<SnapshotCheck[]> {
+  const checks: SnapshotCheck[] = [];
+  for (const files of await foldersOf(root)) {
+    for (const id of await files.ids()) {
+      const check = await checked(files, id);
+      if (check?.problem !== undefined) await files.setAside(id, check.problem);
+      if (check !== undefined) checks.push(check);
+    }
+  }
+  return checks.sort(newestFirst);
+}
+
+/** Undefined: another process removed it meanwhile. */
+async function checked(files: SnapshotFiles, id: string): Promise<SnapshotCheck | undefined> {
   try {
-    value = JSON.parse(text);
+    const info = await files.info(id);
+    const verified = await files.verify(id);
+    return verified && { ...info, problem: verified.problem };
   } catch (error) {
-    throw new HeaderError("not JSON", { cause: error });
-  }
-  if (typeof value !== "object" || value === null) throw new HeaderError("not an object");
-  const { headerSha256, ...fields } = value as Header;
-  // The format is read before the checksum, so that an older format is named as such.
-  if (fields.format !== SNAPSHOT_FORMAT) {
-    throw new HeaderError(`format ${String(fields.format)}, this version reads ${SNAPSHOT_FORMAT}`);
-  }
-  if (headerSha256 !== signHeader(fields).headerSha256) throw new HeaderError("checksum");
-  return value as Header;
-}
-
-function signHeader(fields: Omit<Header, "headerSha256">): Header {
-  const sorted = JSON.stringify(Object.entries(fields).sort(([a], [b]) => a.localeCompare(b)));
-  return { ...fields, headerSha256: createHash("sha256").update(sorted).digest("hex") };
-}
-
-function foreignField(header: Header, key: SnapshotKey): string | undefined {
-  const names: Record<keyof SnapshotKey, string> = {
-    modelHash: "It belongs to another model",
-    runtime: "It was written by another runtime version",
-    kvType: "It has another KV cache type",
-    layoutHash: "It belongs to another layout of the codebase",
-  };
-  for (const field of Object.keys(names) as (keyof SnapshotKey)[]) {
-    if (header[field] !== key[field]) return names[field];
-  }
-  return undefined;
-}
-
-async function sha256OfFile(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    if (isMissing(error)) return undefined;
+    return { ...UNKNOWN, id, workspace: basename(files.dir), problem: `Its header is damaged (${message(error)})` };
   }
 }
 
-/** A file that is gone meanwhile has no age. */
-async function ageMs(file: string): Promise<number> {
-  try {
-    return Date.now() - (await stat(file)).mtimeMs;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
+/** What is shown of a snapshot whose header says nothing. */
+const UNKNOWN = {
+  kind: "partial",
+  createdAt: "",
+  usedAt: "",
+  tokens: 0,
+  bytes: 0,
+  modelHash: "",
+  layoutHash: "",
+  kvType: "f16",
+} as const;
+
+function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
+  return b.createdAt.localeCompare(a.createdAt);
 }
 
-/** Nothing is there: also when a part of the path is a file. */
-function isMissing(error: unknown): boolean {
-  return ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+function isOf(identity: StateIdentity, header: SnapshotHeader): boolean {
+  const { modelHash, runtime, kvType } = header;
+  return modelHash === identity.modelHash && runtime === identity.runtime && kvType === identity.kvType;
+}
+
+/** What the system's error codes mean, as part of a sentence. */
+const DISK_SENTENCES: Record<string, string> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be too large for this disk",
+  EROFS: "the disk is read-only",
+  EACCES: "writing there is not allowed",
+  EPERM: "writing there is not allowed",
+};
+
+/** Why a file operation failed, as part of a sentence. */
+function reasonOf(error: unknown): string {
+  return DISK_SENTENCES[(error as NodeJS.ErrnoException).code ?? ""] ?? message(error);
 }
 
 function message(error: unknown): string {

@@ -200,6 +200,10 @@ class LlamaCppSequence implements BackendSequence {
     return this.#sequence.checkpointsMemoryUsage;
   }
 
+  get checkpointCount(): number {
+    return this.#checkpoints.length;
+  }
+
   tokens(): Token[] {
     return this.#sequence.contextTokens as number[];
   }
@@ -285,9 +289,13 @@ class LlamaCppSequence implements BackendSequence {
       const model = this.#sequence.model;
       return new LlamaGrammarEvaluationState({ model, grammar: new LlamaGrammar(this.#llama, { grammar }) });
     } catch (error) {
-      throw new EngineError("badGrammar", "The output grammar of this request is not valid GBNF; nothing was run.", {
-        cause: error,
-      });
+      throw new EngineError(
+        "badGrammar",
+        "The output grammar of this request is not valid GBNF; no text was generated.",
+        {
+          cause: error,
+        },
+      );
     }
   }
 }

@@ -1,0 +1,207 @@
+// One request for new tokens, from prompt to figures, and what is done with a conversation's answer afterwards.
+import {
+  type ChatMessage,
+  type ChatRequest,
+  type CompletionRequest,
+  EngineError,
+  type GenerateHooks,
+  type GenerateRequest,
+  type GenerateResult,
+  type LoadedModel,
+} from "./api.ts";
+import type { BackendModel, Token } from "./backend.ts";
+import { figuresOf } from "./base.ts";
+import type { ChatTemplate } from "./chatTemplate.ts";
+import type { CheckpointPolicy } from "./checkpoints.ts";
+import { decodeText } from "./generate.ts";
+import type { LongContext } from "./longContext.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { emptyCount, type PrefillCount, type Sequence } from "./sequence.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Everything that exists only while a model is loaded. */
+export interface Loaded {
+  info: LoadedModel;
+  model: BackendModel;
+  tokenizer: Tokenizer;
+  template: ChatTemplate;
+  policy: CheckpointPolicy;
+  long: LongContext;
+  completion: Sequence;
+  /** Aborted when the model is released: running requests end as cancelled. */
+  closing: AbortController;
+}
+
+/** One request for new tokens, from prompt to figures. */
+export class Generation {
+  readonly #loaded: Loaded;
+  readonly #request: GenerateRequest;
+  readonly #hooks: GenerateHooks;
+  readonly #begin = performance.now();
+
+  constructor(loaded: Loaded, request: GenerateRequest, hooks: GenerateHooks) {
+    this.#loaded = loaded;
+    this.#request = request;
+    this.#hooks = hooks;
+  }
+
+  /** Extends what is read of the base; the tail stays until another prompt needs the context. */
+  async chat(request: ChatRequest): Promise<GenerateResult> {
+    const { long, template, tokenizer } = this.#loaded;
+    const { base, sequence } = long;
+    const rendered = template.render(request.messages, request.thinking);
+    const history = (await tokenizer.encode(rendered.history)).tokens;
+    const generationPrompt = (await tokenizer.encode(rendered.generationPrompt)).tokens;
+    const read = await readOfBase(long);
+    const target = base.tokens.slice(0, read);
+    for (const token of history) target.push(token);
+    // Templates rewrite earlier answers, so the next turn can go on from here but not from the answer.
+    const historyLength = target.length;
+    const checkpoints = [read, historyLength];
+    for (const token of generationPrompt) target.push(token);
+    // A conversation may be wanted again; an edit's question is not.
+    const begin = async () => {
+      await long.reach(target);
+      // A half-read base can be gone on with only if its end can be come back to after the question.
+      if (sequence.length === read) await long.secureEnd();
+      long.worthKeeping(request.goesOn ? historyLength : read);
+    };
+    const result = await this.#run(sequence, target, checkpoints, rendered.startsThinking, "prefill", begin);
+    return { ...result, baseTokens: read, baseTotalTokens: base.tokens.length };
+  }
+
+  async complete(request: CompletionRequest): Promise<GenerateResult> {
+    const { completion, tokenizer, info } = this.#loaded;
+    if (!info.canFillInMiddle) {
+      throw new EngineError(
+        "noFillInMiddle",
+        `The model ${info.name} has no fill-in-the-middle tokens, so it cannot complete code inline.`,
+      );
+    }
+    const { tokens, checkpoints } = await tokenizer.encode(request.parts);
+    const result = await this.#run(completion, tokens, checkpoints, false, "completion");
+    return { ...result, baseTokens: 0, baseTotalTokens: 0 };
+  }
+
+  async #run(
+    sequence: Sequence,
+    target: Token[],
+    checkpoints: number[],
+    startsThinking: boolean,
+    priority: "prefill" | "completion",
+    begin: () => Promise<void> = async () => {},
+  ): Promise<Omit<GenerateResult, "baseTokens" | "baseTotalTokens">> {
+    const { signal, onChunk } = this.#hooks;
+    const request = this.#request;
+    // The last token is evaluated by the first decode step, which needs its logits.
+    const prompt = target.slice(0, -1);
+    sequence.assertFits(target.length);
+    const generated: Token[] = [];
+    const count = emptyCount();
+    try {
+      await begin();
+      await sequence.prefill(prompt, { priority, signal, checkpoints }, count);
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+      return this.#cancelled(target.length, count);
+    }
+    const stream = sequence.decode(target.slice(-1), {
+      sampling: request.sampling,
+      grammar: request.grammar,
+      logProbs: request.logProbs,
+      generated,
+      priority: priority === "completion" ? "completion" : "decode",
+      signal,
+    });
+    let firstTokenMs = 0;
+    const outcome = await decodeText({
+      stream,
+      decoder: this.#loaded.tokenizer.streamDecoder(),
+      maxTokens: request.maxTokens,
+      stop: request.stop ?? [],
+      thinking: { ...this.#thinkingTokens(), startsThinking },
+      generated,
+      signal,
+      onChunk,
+      onToken: () => {
+        firstTokenMs ||= performance.now() - this.#begin;
+      },
+      room: sequence.contextTokens - 1 - target.length,
+    });
+    // The last prompt token is evaluated by the first decode step, if there was one.
+    const last = sequence.length >= target.length ? 1 : 0;
+    const evaluated = { ...count, evaluatedTokens: count.evaluatedTokens + last };
+    const figures = figuresOf(target.length, evaluated, performance.now() - this.#begin);
+    return {
+      ...outcome,
+      logProbs: request.logProbs === undefined ? undefined : outcome.logProbs,
+      tokens: generated,
+      figures: { ...figures, generatedTokens: generated.length, decodeMs: stream.ms, firstTokenMs },
+    };
+  }
+
+  /** The result of a request that was aborted before its turn. */
+  cancelledBeforeStart(): GenerateResult {
+    return { ...this.#cancelled(0, emptyCount()), baseTokens: 0, baseTotalTokens: 0 };
+  }
+
+  #thinkingTokens(): { open: Token | undefined; close: Token | undefined } {
+    const { tokenizer } = this.#loaded;
+    const token = (text: string) => (tokenizer.has(text) ? tokenizer.special(text) : undefined);
+    return { open: token("<think>"), close: token("</think>") };
+  }
+
+  #cancelled(promptTokens: number, count: PrefillCount): Omit<GenerateResult, "baseTokens" | "baseTotalTokens"> {
+    return {
+      text: "",
+      thinking: "",
+      stopReason: "cancelled",
+      tokens: [],
+      figures: figuresOf(promptTokens, count, performance.now() - this.#begin),
+    };
+  }
+}
+
+/** Tokens of the base that a question can extend now: all of it, or what is read or saved of it so far. */
+async function readOfBase(long: LongContext): Promise<number> {
+  const { tokens, headLength } = long.base;
+  const { tokens: reachable } = await long.reachOf(tokens);
+  return Math.max(headLength, reachable);
+}
+
+/**
+ * Reads an answer in the form in which the chat template repeats it in the next turn, up to where the next question
+ * begins, and takes a checkpoint there. Ends early when aborted; finished chunks are kept.
+ * @throws The signal's reason, or what evaluating throws.
+ */
+export async function settleAnswer(
+  loaded: Loaded,
+  scheduler: Scheduler,
+  request: ChatRequest,
+  answer: Pick<GenerateResult, "text" | "baseTokens">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { long, template, tokenizer } = loaded;
+  const messages: ChatMessage[] = [...request.messages, { role: "assistant", content: [{ text: answer.text }] }];
+  const [one = [], other = []] = await Promise.all(
+    PROBES.map(async (text) => {
+      const probe: ChatMessage = { role: "user", content: [{ text }] };
+      const { history } = template.render([...messages, probe], request.thinking);
+      return (await tokenizer.encode(history, signal)).tokens;
+    }),
+  );
+  let stable = 0;
+  while (stable < one.length && one[stable] === other[stable]) stable++;
+  await scheduler.whenReleased(signal);
+  await long.sequence.exclusively(async () => {
+    const target = long.base.tokens.slice(0, answer.baseTokens);
+    for (const token of one.slice(0, stable)) target.push(token);
+    // Reading or compaction has the context by now: the question is no longer there to be gone on from.
+    if (long.sequence.commonPrefix(target) <= answer.baseTokens) return;
+    await long.sequence.prefill(target, { priority: "base", signal, checkpoints: [target.length] }, emptyCount());
+    long.worthKeeping(target.length);
+  }, signal);
+}
+
+/** Two questions that differ in their first token: what their prompts share is there before any question. */
+const PROBES = ["a", "1"];

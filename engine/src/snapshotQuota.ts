@@ -1,0 +1,117 @@
+// Keeps the snapshots of all workspaces within their quota and the disk: which of them go when another one needs room.
+import { readdir, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { SnapshotInfo } from "./api.ts";
+import { isMissing, SnapshotError, SnapshotFiles } from "./snapshotFiles.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+export interface RoomWanted {
+  /** The snapshot that will be written, and its folder; its parent holds the folders of all workspaces. */
+  id: string;
+  dir: string;
+  /** Its size, bytes. */
+  bytes: number;
+  /** Ids that must stay. */
+  keep: readonly string[];
+  quotaBytes: number;
+  /** Left free on the disk, bytes. */
+  reserveBytes: number;
+}
+
+/**
+ * Makes room for a snapshot in the quota and on the disk: left-overs first, then what was set aside, then the snapshots
+ * that are worth least ({@link byWorth}).
+ * @throws SnapshotError if there cannot be enough room; then no snapshot was removed.
+ */
+export async function makeRoom(wanted: RoomWanted): Promise<void> {
+  const folders = await foldersOf(dirname(wanted.dir));
+  for (const files of folders) await files.removeLeftOvers();
+  let missing = await missingBytes(wanted, folders);
+  if (missing.inQuota <= 0 && missing.onDisk <= 0) return;
+  for (const files of folders) await files.removeSetAside();
+  missing = await missingBytes(wanted, folders);
+  const needed = Math.max(missing.inQuota, missing.onDisk);
+  const victims = await expendable(wanted, folders);
+  const freed = victims.reduce((sum, { info }) => sum + info.bytes, 0);
+  if (freed < missing.inQuota) {
+    const limit = gigabytes(wanted.quotaBytes);
+    throw new SnapshotError(`it takes ${gigabytes(wanted.bytes)}, the limit for all saved states is ${limit}`);
+  }
+  if (freed < missing.onDisk) {
+    const free = gigabytes(wanted.bytes + wanted.reserveBytes - missing.onDisk);
+    throw new SnapshotError(`the disk has ${free} free, ${gigabytes(wanted.bytes + wanted.reserveBytes)} are needed`);
+  }
+  await freeBytes(needed, victims);
+}
+
+/** One that cannot be removed, e.g. because another process is loading it on Windows, is passed over. */
+async function freeBytes(needed: number, victims: Awaited<ReturnType<typeof expendable>>): Promise<void> {
+  let left = needed;
+  let failure: unknown;
+  for (const { files, info } of victims) {
+    if (left <= 0) return;
+    try {
+      await files.remove(info.id);
+      left -= info.bytes;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (left > 0) throw failure;
+}
+
+/** How much more than there is would be needed, bytes; negative: so much is left. */
+async function missingBytes(wanted: RoomWanted, folders: readonly SnapshotFiles[]) {
+  let used = 0;
+  for (const files of folders) used += await files.bytes();
+  // Its older self goes when the new one is there; until then both lie on the disk.
+  const older = folders.find(({ dir }) => dir === wanted.dir);
+  const replaced = (await older?.infos())?.find(({ id }) => id === wanted.id)?.bytes ?? 0;
+  const { bavail, bsize } = await statfs(wanted.dir);
+  return {
+    inQuota: used - replaced + wanted.bytes - wanted.quotaBytes,
+    onDisk: wanted.bytes + wanted.reserveBytes - bavail * bsize,
+  };
+}
+
+async function expendable({ id, dir, keep }: RoomWanted, folders: readonly SnapshotFiles[]) {
+  const found: { files: SnapshotFiles; info: SnapshotInfo }[] = [];
+  for (const files of folders) {
+    for (const info of await files.infos()) {
+      const isItself = info.id === id && files.dir === dir;
+      if (!isItself && !keep.includes(info.id)) found.push({ files, info });
+    }
+  }
+  const now = Date.now();
+  return found.sort((a, b) => byWorth(a.info, b.info, now));
+}
+
+/**
+ * Orders snapshots by worth, least first: least recently used first; of those last used on the same day, conversations and
+ * half-read bases before whole bases.
+ *
+ * Compare Marconi (arXiv 2411.19379), which evicts by recency and computation saved per byte. A base saves the same per
+ * byte as any other base, but a conversation has the size of the base under it and saves only what came after. Someone
+ * returns to a conversation within hours, to a branch or another workspace within weeks: a day's recency decides first.
+ */
+function byWorth(a: SnapshotInfo, b: SnapshotInfo, now: number): number {
+  const days = ({ usedAt }: SnapshotInfo) => Math.floor((now - Date.parse(usedAt)) / DAY_MS);
+  return days(b) - days(a) || Number(a.kind === "base") - Number(b.kind === "base") || a.usedAt.localeCompare(b.usedAt);
+}
+
+/** The folders of all workspaces. None if the root is missing. */
+export async function foldersOf(root: string): Promise<SnapshotFiles[]> {
+  try {
+    const entries = await readdir(root, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => new SnapshotFiles(join(root, entry.name)));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function gigabytes(bytes: number): string {
+  const shown = Math.max(0, bytes);
+  return shown < 1e8 ? `${(shown / 1e6).toFixed(1)} MB` : `${(shown / 1e9).toFixed(1)} GB`;
+}
