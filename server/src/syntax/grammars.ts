@@ -1,0 +1,54 @@
+// Loads the tree-sitter runtime and grammars on first use and parses within a time limit; runs in the parsing thread.
+import { join } from "node:path";
+import { Language, Parser, Query, type Tree } from "web-tree-sitter";
+import type { LanguageRules } from "./languageRules.ts";
+
+/** Most time for parsing one file, in milliseconds; megabytes of ordinary source take less than one second. */
+const PARSE_LIMIT_MS = 5000;
+
+/** A language ready to parse. */
+export interface Grammar {
+  language: Language;
+  names: Query;
+}
+
+export class Grammars {
+  readonly #dir: string;
+  readonly #loaded = new Map<LanguageRules, Promise<Grammar>>();
+  #parser: Promise<Parser> | undefined;
+
+  /** @param dir Folder with the files tree-sitter-NAME.wasm. */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** @throws Error if the grammar's file is missing or its query does not fit it: a broken installation. */
+  load(rules: LanguageRules): Promise<Grammar> {
+    const loaded = this.#loaded.get(rules) ?? this.#load(rules);
+    this.#loaded.set(rules, loaded);
+    return loaded;
+  }
+
+  /** @returns The tree, which the caller deletes; undefined if parsing took too long. */
+  async parse(grammar: Grammar, text: string): Promise<Tree | undefined> {
+    const parser = await this.#parserOnce();
+    parser.setLanguage(grammar.language);
+    const deadline = performance.now() + PARSE_LIMIT_MS;
+    const tree = parser.parse(text, null, { progressCallback: () => performance.now() > deadline });
+    // Else the next file would be taken for the rest of this one.
+    if (tree === null) parser.reset();
+    return tree ?? undefined;
+  }
+
+  async #load(rules: LanguageRules): Promise<Grammar> {
+    await this.#parserOnce();
+    const language = await Language.load(join(this.#dir, `tree-sitter-${rules.grammar}.wasm`));
+    return { language, names: new Query(language, rules.names) };
+  }
+
+  #parserOnce(): Promise<Parser> {
+    // Without options the runtime finds its wasm beside its own code: in its package, or in dist/.
+    this.#parser ??= Parser.init().then(() => new Parser());
+    return this.#parser;
+  }
+}

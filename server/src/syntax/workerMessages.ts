@@ -1,0 +1,13 @@
+// Messages between the server and its parsing thread.
+import type { FileSyntax, SourceText } from "./fileSyntax.ts";
+
+export interface WorkerOptions {
+  grammarDir: string;
+}
+
+export interface WorkerBatch {
+  files: readonly SourceText[];
+}
+
+/** First "ready", then one answer for each file of a batch, in its order. */
+export type WorkerAnswer = { ready: true } | { syntax: FileSyntax } | { failed: string };
