@@ -1,12 +1,14 @@
 // Looks at machine, model, files and folders and says of each whether it is good, with what to do if not.
 import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine } from "../../engine/src/api.ts";
+import type { Engine, SnapshotInfo } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
+import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { formatBytes } from "./models/catalog.ts";
 import { explainFit, fitsMemory } from "./models/fit.ts";
-import { DoctorRequest, type DoctorRow, type Status } from "./protocol/messages.ts";
+import { DoctorRequest, type DoctorRow, type HoldReason, type Status } from "./protocol/messages.ts";
 import { handle } from "./requests.ts";
 import type { SettingsStore } from "./settingsStore.ts";
 
@@ -20,6 +22,7 @@ export interface DoctorOptions {
   session: ModelSession;
   settings: SettingsStore;
   workspace: Workspace;
+  reader: Pick<WorkspaceReader, "view">;
   status: { readonly current: Status };
   storageDir: string;
   /** Where the snapshots of this workspace lie. */
@@ -31,6 +34,7 @@ export function registerDoctor(connection: Connection, options: DoctorOptions): 
     ...(await machineRows(options)),
     ...(await modelRows(options)),
     ...(await workspaceRows(options)),
+    ...(await budgetRows(options)),
     ...(await storageRows(options)),
   ]);
 }
@@ -81,12 +85,34 @@ async function workspaceRows({ workspace, status, session }: DoctorOptions): Pro
   if (!session.trusted) return [row("workspace", "warning", "not trusted, so nothing of it is read")];
   if (workspace.folders.length === 0) return [row("workspace", "warning", "no folder is open")];
   const { files, leftOut } = await workspace.files();
-  const { base } = status.current;
-  const read =
-    base === undefined
-      ? "nothing read yet"
-      : `${base.files} files in the context, ${base.tokens.toLocaleString("en")} of ${base.totalTokens.toLocaleString("en")} tokens (${base.origin})`;
-  return [row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${read}`)];
+  const rows = [
+    row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${readText(status.current)}`),
+  ];
+  const { hold } = status.current;
+  return hold === undefined ? rows : [...rows, row("reading", "warning", HOLDS[hold])];
+}
+
+const HOLDS: Record<HoldReason, string> = {
+  user: "paused; questions are answered from what is read so far",
+  battery: "waits for mains power (the setting context.pauseOnBattery)",
+  typing: "waits while you type, because there is no GPU in use",
+};
+
+function readText({ base, overlay }: Status): string {
+  if (base === undefined) return "nothing read yet";
+  const files = `${base.files} files whole and ${base.outlines} as outlines in the context`;
+  const tokens = `${base.tokens.toLocaleString("en")} of ${base.totalTokens.toLocaleString("en")} tokens`;
+  const read = `${files}, ${tokens} (${base.origin})`;
+  if (overlay === undefined) return `${read}; nothing changed since`;
+  const changed = `${overlay.files} changed since, ${overlay.tokens.toLocaleString("en")} tokens behind them`;
+  return overlay.onlyNamed === 0 ? `${read}; ${changed}` : `${read}; ${changed}, ${overlay.onlyNamed} only named`;
+}
+
+/** The arithmetic behind the length of the base. */
+async function budgetRows({ workspace, session, reader }: DoctorOptions): Promise<DoctorRow[]> {
+  if (session.active === undefined || workspace.folders.length === 0) return [];
+  const { budget } = await reader.view();
+  return budget === undefined ? [] : [row("budget", "good", budget.sentences.join(" "))];
 }
 
 async function storageRows({ storageDir, snapshotDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
@@ -99,13 +125,24 @@ async function storageRows({ storageDir, snapshotDir, engine, settings }: Doctor
   }
   const { bavail, bsize } = await statfs(storageDir);
   const freeBytes = bavail * bsize;
-  const snapshots = await engine.listSnapshots(snapshotDir);
-  const bytes = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
-  const saved = settings.current.context.snapshots
-    ? `${snapshots.length === 1 ? "1 snapshot" : `${snapshots.length} snapshots`} of this workspace, ${formatBytes(bytes)}`
-    : "snapshots are switched off";
-  const text = `${storageDir}: ${saved}; ${formatBytes(freeBytes)} free`;
-  return [row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text)];
+  const text = `${storageDir}: ${formatBytes(freeBytes)} free`;
+  const all = await engine.listSnapshots(dirname(snapshotDir));
+  const own = all.filter((snapshot) => snapshot.workspace === basename(snapshotDir));
+  const { snapshots, snapshotGigabytes } = settings.current.context;
+  const quota = `of ${snapshotGigabytes} GB allowed`;
+  const kept = `${countOf(own)} of this workspace, ${sizeOf(own)}; ${sizeOf(all)} for all workspaces ${quota}`;
+  return [
+    row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text),
+    row("snapshots", "good", snapshots ? kept : `switched off; ${kept}`),
+  ];
+}
+
+function countOf(snapshots: readonly SnapshotInfo[]): string {
+  return snapshots.length === 1 ? "1 snapshot" : `${snapshots.length} snapshots`;
+}
+
+function sizeOf(snapshots: readonly SnapshotInfo[]): string {
+  return formatBytes(snapshots.reduce((sum, { bytes }) => sum + bytes, 0));
 }
 
 function row(topic: string, verdict: DoctorRow["verdict"], text: string): DoctorRow {

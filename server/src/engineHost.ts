@@ -19,10 +19,13 @@ import {
   type LoadedModel,
   type LoadHooks,
   type LoadOptions,
+  type LongContextState,
   type ModelFacts,
   type PrefillHooks,
   type PrefillRequest,
   type PrefillResult,
+  type Reach,
+  type SnapshotCheck,
   type SnapshotInfo,
   type VisionRequest,
   type VisionResult,
@@ -33,14 +36,20 @@ import {
   fromWire,
   GenerateCall,
   HardwareCall,
+  HoldBackgroundCall,
   InspectCall,
   ListSnapshotsCall,
   LoadCall,
   LogEvent,
+  LongContextCall,
   PrefillCall,
+  PrefillSpeedCall,
   ProgressEvent,
+  ReachCall,
+  RemoveSnapshotsCall,
   SeeCall,
   UnloadCall,
+  VerifySnapshotsCall,
 } from "../../engine/src/rpc.ts";
 
 /** Waiting before restart n, milliseconds: a machine short of memory needs time to recover. */
@@ -143,8 +152,32 @@ export class EngineHost implements Engine {
     return this.#call(HardwareCall, options);
   }
 
-  listSnapshots(dir: string): Promise<SnapshotInfo[]> {
-    return this.#call(ListSnapshotsCall, { dir });
+  reach(request: PrefillRequest): Promise<Reach> {
+    return this.#call(ReachCall, { request });
+  }
+
+  longContext(): Promise<LongContextState> {
+    return this.#call(LongContextCall, null);
+  }
+
+  prefillSpeed(): Promise<number> {
+    return this.#call(PrefillSpeedCall, null);
+  }
+
+  async holdBackground(hold: boolean): Promise<void> {
+    await this.#call(HoldBackgroundCall, { hold });
+  }
+
+  listSnapshots(root: string): Promise<SnapshotInfo[]> {
+    return this.#call(ListSnapshotsCall, { root });
+  }
+
+  removeSnapshots(root: string, ids?: string[]): Promise<SnapshotInfo[]> {
+    return this.#call(RemoveSnapshotsCall, { root, ids });
+  }
+
+  verifySnapshots(root: string): Promise<SnapshotCheck[]> {
+    return this.#call(VerifySnapshotsCall, { root });
   }
 
   /** Ends the process and starts a new one at the next call. Not a crash: the count starts anew. */

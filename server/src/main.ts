@@ -7,5 +7,7 @@ const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 startServer(createConnection(ProposedFeatures.all), {
   engineEntry: beside("./engine.mjs"),
+  syntaxEntry: beside("./syntax.mjs"),
+  grammarDir: beside("./grammars"),
   demoModelDir: beside("./models/nano"),
 });

@@ -128,7 +128,7 @@ export class ModelSession {
   /** Says what happened; after too many crashes at one stage, goes on with the next smaller plan if there is one. */
   crashed(crash: EngineCrash): void {
     this.#active = undefined;
-    this.#status.update({ base: undefined, reading: undefined });
+    this.#status.update({ base: undefined, overlay: undefined, reading: undefined });
     const engineRestarts = this.#status.current.engineRestarts + 1;
     const what = `The engine ended unexpectedly (${crash.reason})`;
     const smallerPlan = ["load", "prefill"].includes(crash.stage) && this.#failedPlans.count < MAX_SAFER_PLANS;
@@ -164,7 +164,7 @@ export class ModelSession {
       return undefined;
     }
     // Whatever the engine had read is gone with the old model or process.
-    this.#status.update({ state: "loading", message: `Loading ${installed.title}.`, base: undefined });
+    this.#status.update({ state: "loading", message: `Loading ${installed.title}.`, ...NOTHING_HELD });
     await this.#engine.unload();
     const facts = await this.#engine.inspect(installed.file);
     const hardware = await this.#engine.hardware({ gpu: model.gpu });
@@ -222,6 +222,9 @@ export class ModelSession {
     this.#status.update({ state: "loading", message: `Loading ${installed.title}: ${Math.floor(share * 100)} %.` });
   }
 }
+
+/** Of a model that is just being loaded. */
+const NOTHING_HELD = { base: undefined, overlay: undefined };
 
 /** Crashes while loading or reading end in a smaller plan this often, then the engine stays off. */
 const MAX_SAFER_PLANS = 3;

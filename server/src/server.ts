@@ -9,7 +9,26 @@ import {
   type InitializeResult,
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
+import type {
+  GenerateHooks,
+  GenerateRequest,
+  GenerateResult,
+  VisionRequest,
+  VisionResult,
+} from "../../engine/src/api.ts";
 import { Chat } from "./chat/chat.ts";
+import { BackgroundGate } from "./codebase/backgroundGate.ts";
+import { BaseChooser, type BaseChooserOptions } from "./codebase/baseChooser.ts";
+import { BaseRecords } from "./codebase/baseRecords.ts";
+import { SYSTEM_CLOCK } from "./codebase/clock.ts";
+import { Compaction } from "./codebase/compaction.ts";
+import { registerContextMap } from "./codebase/contextMap.ts";
+import { EXCLUDE_SECTIONS, readEditorExcludes } from "./codebase/editorExcludes.ts";
+import { Notices } from "./codebase/notices.ts";
+import { Overlay } from "./codebase/overlay.ts";
+import { onBattery } from "./codebase/power.ts";
+import { ReadingSpeeds } from "./codebase/readingSpeeds.ts";
+import { registerSnapshotRequests } from "./codebase/snapshotRequests.ts";
 import { Workspace } from "./codebase/workspace.ts";
 import { WorkspaceReader } from "./codebase/workspaceReader.ts";
 import { InlineCompletion } from "./completion/inlineCompletion.ts";
@@ -27,11 +46,16 @@ import { handle } from "./requests.ts";
 import { Screenshot } from "./screenshot/screenshotToUi.ts";
 import { SettingsStore } from "./settingsStore.ts";
 import { StatusBoard } from "./statusBoard.ts";
+import { SyntaxService } from "./syntax/syntaxService.ts";
 
 /** What ships beside the server. */
 export interface ServerResources {
   /** Script of the engine process. */
   engineEntry: string;
+  /** Script of the thread that parses. */
+  syntaxEntry: string;
+  /** Folder of the grammars that it loads. */
+  grammarDir: string;
   demoModelDir: string;
 }
 
@@ -49,15 +73,53 @@ export function startServer(connection: Connection, resources: ServerResources):
   connection.listen();
 }
 
+/** What the parts that read the workspace share. */
+interface ReaderParts {
+  connection: Connection;
+  engine: WatchedEngine;
+  session: ModelSession;
+  settings: SettingsStore;
+  status: StatusBoard;
+  documents: Documents;
+  workspace: Workspace;
+}
+
+/** The engine, telling when someone waits for an answer of it: then the machine is not idle. */
+class WatchedEngine extends EngineHost {
+  /** Called when a request begins; what it returns is called when the request has ended. */
+  onRequest: () => () => void = () => () => {};
+
+  override async generate(request: GenerateRequest, hooks?: GenerateHooks): Promise<GenerateResult> {
+    const ended = this.onRequest();
+    try {
+      return await super.generate(request, hooks);
+    } finally {
+      ended();
+    }
+  }
+
+  override async see(request: VisionRequest, hooks?: GenerateHooks): Promise<VisionResult> {
+    const ended = this.onRequest();
+    try {
+      return await super.see(request, hooks);
+    } finally {
+      ended();
+    }
+  }
+}
+
 class FathomServer {
   readonly #connection: Connection;
   readonly #params: InitializeParams;
   readonly #settings: SettingsStore;
   readonly #status: StatusBoard;
-  readonly #engine: EngineHost;
+  readonly #engine: WatchedEngine;
   readonly #session: ModelSession;
   readonly #workspace: Workspace;
+  readonly #syntax: SyntaxService;
+  readonly #gate: BackgroundGate;
   readonly #reader: WorkspaceReader;
+  readonly #compaction: Compaction;
   #trusted: boolean;
 
   constructor(connection: Connection, resources: ServerResources, params: InitializeParams) {
@@ -68,7 +130,7 @@ class FathomServer {
     this.#trusted = options.trusted ?? true;
     this.#settings = new SettingsStore(connection, params);
     this.#status = new StatusBoard(connection);
-    this.#engine = new EngineHost({
+    this.#engine = new WatchedEngine({
       entry: resources.engineEntry,
       log: (line) => connection.console.log(`[engine] ${line}`),
       onCrash: (crash) => this.#session.crashed(crash),
@@ -86,16 +148,8 @@ class FathomServer {
     this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
     this.#workspace = new Workspace(params, documents);
-    this.#reader = new WorkspaceReader({
-      engine: this.#engine,
-      session: this.#session,
-      settings: this.#settings,
-      status: this.#status,
-      workspace: this.#workspace,
-      snapshotDir: join(storageDir, "snapshots", this.#workspace.key),
-    });
-    this.#session.onLoaded = () => this.#reader.readOnStart();
-    const shared = {
+    this.#syntax = new SyntaxService({ workerEntry: resources.syntaxEntry, grammarDir: resources.grammarDir });
+    const parts = {
       connection,
       engine: this.#engine,
       session: this.#session,
@@ -103,8 +157,13 @@ class FathomServer {
       status: this.#status,
       documents,
       workspace: this.#workspace,
-      reader: this.#reader,
     };
+    this.#gate = new BackgroundGate({ ...parts, onBattery, clock: SYSTEM_CLOCK });
+    this.#reader = this.#createReader(parts, storageDir);
+    const log = (line: string) => connection.console.log(line);
+    this.#compaction = new Compaction({ reader: this.#reader, gate: this.#gate, clock: SYSTEM_CLOCK, log });
+    this.#connectParts(documents);
+    const shared = { ...parts, reader: this.#reader };
     new InlineCompletion(shared).register();
     new Chat(shared).register();
     new Edit(shared).register();
@@ -112,9 +171,54 @@ class FathomServer {
     this.#workspace.register(connection, () => this.#session.assertTrusted());
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
-    registerDoctor(connection, { ...shared, storageDir, snapshotDir: this.#reader.snapshotDir });
+    this.#gate.register(connection);
+    const { snapshotDir } = this.#reader;
+    registerDoctor(connection, { ...shared, storageDir, snapshotDir });
+    registerContextMap(connection, { ...shared, snapshotDir });
+    registerSnapshotRequests(connection, { ...shared, snapshotDir });
     this.#status.register(connection);
     this.#registerLifecycle();
+  }
+
+  #createReader(parts: ReaderParts, storageDir: string): WorkspaceReader {
+    const { engine, workspace, connection } = parts;
+    const snapshotDir = join(storageDir, "snapshots", workspace.key);
+    const notices = new Notices((line) => connection.console.warn(line));
+    const kept = {
+      records: new BaseRecords(snapshotDir),
+      speeds: new ReadingSpeeds(join(storageDir, "reading-speeds.json")),
+      tell: (notes: readonly string[]) => notices.tell(notes),
+    };
+    const analyse: BaseChooserOptions["analyse"] = (files, signal) => this.#syntax.analyse(files, signal);
+    return new WorkspaceReader({
+      ...parts,
+      ...kept,
+      overlay: new Overlay({ workspace, countTokens: (texts) => engine.countTokens(texts) }),
+      chooser: new BaseChooser({ ...parts, ...kept, analyse }),
+      gate: this.#gate,
+      snapshotDir,
+    });
+  }
+
+  /** Who hears of what. */
+  #connectParts(documents: Documents): void {
+    this.#session.onLoaded = () => {
+      this.#gate.modelLoaded();
+      this.#reader.readOnStart();
+    };
+    this.#reader.onRead = () => this.#compaction.changed();
+    this.#engine.onRequest = () => this.#compaction.requested();
+    this.#workspace.onChanged = (uris) => {
+      this.#reader.changedOnDisk(uris);
+      this.#compaction.changed();
+    };
+    documents.onChange(() => {
+      this.#gate.typed();
+      this.#compaction.typed();
+    });
+    if (this.#params.capabilities.workspace?.configuration) {
+      this.#workspace.readExcludes = () => readEditorExcludes(this.#connection, this.#workspace.folders);
+    }
   }
 
   initializeResult(): InitializeResult {
@@ -132,19 +236,28 @@ class FathomServer {
   async initialized(): Promise<void> {
     const { workspace } = this.#params.capabilities;
     if (workspace?.didChangeConfiguration?.dynamicRegistration) {
-      await this.#connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
+      await this.#connection.client.register(DidChangeConfigurationNotification.type, {
+        section: [SETTINGS_SECTION, ...EXCLUDE_SECTIONS],
+      });
     }
     if (workspace?.didChangeWatchedFiles?.dynamicRegistration) {
       const watchers = [{ globPattern: ALL_FILES }];
       await this.#connection.client.register(DidChangeWatchedFilesNotification.type, { watchers });
     }
     await this.#settings.refresh();
-    this.#settings.onChange = (before, now) => this.#session.settingsChanged(before, now);
+    this.#settings.onChange = (before, now) => {
+      this.#session.settingsChanged(before, now);
+      this.#gate.settingsChanged();
+      // Excludes may have changed; who asks for the files next finds out.
+      this.#workspace.forget();
+    };
     await this.#session.start(this.#trusted);
   }
 
   async dispose(): Promise<void> {
-    await this.#engine.dispose();
+    this.#compaction.dispose();
+    this.#gate.dispose();
+    await Promise.all([this.#syntax.dispose(), this.#engine.dispose()]);
   }
 
   #registerLifecycle(): void {

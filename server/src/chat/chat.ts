@@ -1,6 +1,6 @@
 // Answers questions about the workspace: where to look at once, then the model's answer, streamed.
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, GenerateResult, Sampling } from "../../../engine/src/api.ts";
+import type { Engine, GenerateResult, PromptPart, Sampling } from "../../../engine/src/api.ts";
 import type { OverlayParts } from "../codebase/overlay.ts";
 import { readTextFile, reasonAgainst } from "../codebase/readText.ts";
 import type { Workspace } from "../codebase/workspace.ts";
@@ -61,8 +61,7 @@ export class Chat {
     }
     const places = await workspace.search(question.text, PLACES_SHOWN);
     send({ kind: "places", places });
-    const excerpts = await this.#excerpts(places);
-    const result = await this.#generate(params, excerpts, send, signal);
+    const result = await this.#generate(params, places, send, signal);
     if (result === undefined) return withoutModel(places);
     const note = partialNote(result);
     if (note !== undefined) send({ kind: "note", text: note });
@@ -74,7 +73,7 @@ export class Chat {
   /** @returns Undefined if no model is set: the places are the answer then. */
   async #generate(
     params: ChatParams,
-    excerpts: Excerpt[],
+    places: readonly Place[],
     send: (event: AnswerEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerateResult | undefined> {
@@ -89,37 +88,40 @@ export class Chat {
     const thinking = params.thinking ?? thinkingSetting;
     const room = this.#options.reader.roomTokens - maxTokens - SPARE_TOKENS;
     const { parts, onlyNamed } = await this.#systemParts(room);
-    const all = this.#prompt.messages(parts, params.turns, excerpts);
+    // Only now it is known which files the model has as they are.
+    const all = this.#prompt.messages(parts, params.turns, await this.#excerpts(places));
     const { messages, droppedTurns } = await fitConversation(all, room, (texts) => engine.countTokens(texts));
     if (droppedTurns > 0) {
       send({ kind: "note", text: `The context is full: the oldest ${droppedTurns} turns were left out.` });
     }
     if (onlyNamed > 0) {
       const files = onlyNamed === 1 ? "1 changed file is" : `${onlyNamed} changed files are`;
-      send({ kind: "note", text: `${files} known by name only; read the workspace again to include them.` });
+      send({ kind: "note", text: `${files} known in an older version only, until the workspace is read again.` });
     }
     const sampling = thinking ? THINKING_SAMPLING : ANSWER_SAMPLING;
     return engine.generate(
-      { kind: "chat", messages, thinking, sampling, maxTokens },
+      { kind: "chat", messages, thinking, sampling, maxTokens, goesOn: true },
       { signal, onChunk: (chunk) => send({ kind: chunk.thinking ? "thinking" : "text", text: chunk.text }) },
     );
   }
 
   /** What follows the base: the newest texts of changed files, or the rules themselves if nothing was read. */
-  async #systemParts(room: number): Promise<OverlayParts> {
+  async #systemParts(room: number): Promise<Pick<OverlayParts, "parts" | "onlyNamed">> {
     const { reader, documents } = this.#options;
     const { base } = reader;
     if (base === "none") return { parts: [{ text: `${promptText("system")}\n` }], onlyNamed: 0 };
-    const overlay = await reader.overlay.parts(documents, Math.floor(room * OVERLAY_SHARE));
-    if (base === "partial") overlay.parts.push({ text: `\n${promptText("halfRead")}\n` });
-    return overlay;
+    const { parts, onlyNamed } = await reader.overlay.parts(documents, Math.max(0, Math.floor(room * OVERLAY_SHARE)));
+    if (base === "whole") return { parts, onlyNamed };
+    // First, where the base breaks off, and behind a separator, so that it belongs to no file.
+    const note: PromptPart[] = [{ special: "<|file_sep|>" }, { text: `${promptText("halfRead")}\n` }];
+    return { parts: [...note, ...parts], onlyNamed };
   }
 
   async #excerpts(places: readonly Place[]): Promise<Excerpt[]> {
     const { reader } = this.#options;
     const excerpts: Excerpt[] = [];
     for (const place of places) {
-      const known = reader.base === "whole" && reader.overlay.isInBase(place.path, place.uri);
+      const known = reader.base === "whole" && reader.overlay.isInBase(place.path);
       excerpts.push({ place, text: known ? undefined : await this.#textAt(place) });
     }
     return excerpts;

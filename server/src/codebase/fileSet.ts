@@ -1,8 +1,10 @@
 // Finds the files of the workspace that may be read into the context, and says why every other one is left out.
 import type { Dirent } from "node:fs";
-import { readdir, realpath } from "node:fs/promises";
+import { opendir, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { EditorExcludes } from "./editorExcludes.ts";
+import { reasonAgainstKind } from "./fileKinds.ts";
 import { type IgnoreRules, ignoreRulesFor } from "./ignoreRules.ts";
 import { inParallel } from "./inParallel.ts";
 import { DEFAULT_MAX_FILE_BYTES, readTextFile, unreadableReason } from "./readText.ts";
@@ -14,30 +16,6 @@ const PARALLEL_READS = 16;
 /** Entries of one folder looked at before other work may run: about a millisecond of rules. */
 const ENTRIES_PER_TURN = 200;
 
-const NEVER_ENTERED = new Set([".git", "node_modules"]);
-
-const LOCK_FILES = new Set(
-  (
-    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock Cargo.lock poetry.lock " +
-    "Pipfile.lock uv.lock pdm.lock pixi.lock conda-lock.yml composer.lock Gemfile.lock go.sum go.work.sum mix.lock " +
-    "rebar.lock flake.lock pubspec.lock Podfile.lock Cartfile.resolved Package.resolved gradle.lockfile packages.lock.json " +
-    "paket.lock stack.yaml.lock cabal.project.freeze shard.lock conan.lock .terraform.lock.hcl MODULE.bazel.lock"
-  )
-    .toLowerCase()
-    .split(" "),
-);
-
-/** Extensions that are never text; what is missing here is found by its content. */
-const BINARY_EXTENSIONS = new Set(
-  (
-    "png jpg jpeg jfif gif bmp ico icns webp avif heic tif tiff psd ai eps xcf sketch fig mp3 wav flac ogg m4a aac mp4 m4v " +
-    "mov avi mkv webm zip gz tgz bz2 xz zst lz4 7z rar tar jar war ear aar apk ipa dmg iso deb rpm msi whl egg gem nupkg " +
-    "vsix crx exe dll so dylib a lib o obj pdb class pyc pyo pyd wasm node bin dat db sqlite sqlite3 mdb pdf doc docx xls " +
-    "xlsx ppt pptx odt ods odp ttf otf woff woff2 eot gguf safetensors onnx pt pth ckpt h5 npy npz pkl parquet arrow feather " +
-    "blend fbx glb stl swf keynote pages numbers"
-  ).split(" "),
-);
-
 export interface FileSet {
   /** In the order of their paths. */
   files: WorkspaceFile[];
@@ -48,8 +26,8 @@ export interface FileSet {
 export interface CollectOptions {
   /** Largest file to read, bytes. */
   maxFileBytes?: number;
-  /** Patterns in the syntax of .gitignore, relative to each folder; stronger than the ignore files. */
-  excludes?: readonly string[];
+  /** The editor's excludes, by the absolute path of the workspace folder. */
+  editorExcludes?: ReadonlyMap<string, EditorExcludes>;
   signal?: AbortSignal;
 }
 
@@ -85,11 +63,16 @@ interface Folder {
   /** Relative to the root, with a slash at the end; empty for the root. */
   path: string;
   rules: IgnoreRules;
+  /** True in a folder that .fathomignore brings back: what is in it is read whatever it is. */
+  wanted: boolean;
+  /** Why all that is in it is left out, except for what .fathomignore brings back. */
+  onlyWanted?: string;
 }
 
 interface Candidate {
   path: string;
   absolutePath: string;
+  wanted: boolean;
 }
 
 class Walk {
@@ -103,49 +86,70 @@ class Walk {
 
   /** Goes down level by level, so that the number of open folders is bounded and no recursion can overflow. */
   async readFolder(root: Root): Promise<void> {
-    const { signal, excludes = [] } = this.#options;
-    const rules = await ignoreRulesFor(root.folder.path, excludes);
-    const candidates: Candidate[] = [];
-    let level: Folder[] = [{ absolutePath: root.folder.path, path: "", rules }];
+    const { signal } = this.#options;
+    const rules = await ignoreRulesFor(root.folder.path);
+    let level: Folder[] = [{ absolutePath: root.folder.path, path: "", rules, wanted: false }];
     while (level.length > 0) {
-      const found = await inParallel(level, PARALLEL_READS, (folder) => this.#readEntries(root, folder), signal);
-      candidates.push(...found.flatMap((each) => each.candidates));
-      level = found.flatMap((each) => each.folders);
+      const below: Folder[] = [];
+      const candidates: Candidate[] = [];
+      await inParallel(level, PARALLEL_READS, (folder) => this.#readEntries(root, folder, below, candidates), signal);
+      await inParallel(candidates, PARALLEL_READS, (candidate) => this.#inspect(root, candidate), signal);
+      level = below;
     }
-    await inParallel(candidates, PARALLEL_READS, (candidate) => this.#inspect(root, candidate), signal);
   }
 
-  async #readEntries(root: Root, folder: Folder): Promise<{ folders: Folder[]; candidates: Candidate[] }> {
-    const folders: Folder[] = [];
-    const candidates: Candidate[] = [];
-    let entries: Dirent[];
+  async #readEntries(root: Root, folder: Folder, folders: Folder[], candidates: Candidate[]): Promise<void> {
+    const entries: Dirent[] = [];
     try {
-      entries = await readdir(folder.absolutePath, { withFileTypes: true });
+      for await (const entry of await opendir(folder.absolutePath, { bufferSize: ENTRIES_PER_TURN })) {
+        entries.push(entry);
+      }
     } catch (error) {
       this.#leaveOut(root, folder.path === "" ? "./" : folder.path, unreadableReason(error));
-      return { folders, candidates };
+      return;
     }
     const names = new Set(entries.map((entry) => entry.name));
     const rules = await folder.rules.inFolder(folder.absolutePath, folder.path, names, (path, reason) =>
       this.#leaveOut(root, path, reason),
     );
     for (const [index, entry] of entries.entries()) {
-      if (index % ENTRIES_PER_TURN === ENTRIES_PER_TURN - 1) await setImmediate();
+      if (index % ENTRIES_PER_TURN === ENTRIES_PER_TURN - 1) {
+        await setImmediate();
+        this.#options.signal?.throwIfAborted();
+      }
       const absolutePath = join(folder.absolutePath, entry.name);
       const path = folder.path + entry.name + (entry.isDirectory() ? "/" : "");
       if (entry.name === ".git" || root.others.has(absolutePath)) continue;
-      const reason = reasonAgainstName(entry, path) ?? rules.reasonAgainst(path) ?? reasonAgainstKind(entry, path);
-      if (reason !== undefined) this.#leaveOut(root, path, reason);
+      const { reason, wanted } = this.#judge(root, { ...folder, rules }, entry, path);
+      if (entry.isDirectory() && (reason === undefined || (!wanted && rules.leadsToWanted(path)))) {
+        folders.push({ absolutePath, path, rules, wanted, onlyWanted: reason });
+      } else if (reason !== undefined) this.#leaveOut(root, path, reason);
       else if (entry.isSymbolicLink()) this.#leaveOut(root, path, await linkReason(absolutePath, root.folder.path));
-      else if (entry.isDirectory()) folders.push({ absolutePath, path, rules });
-      else candidates.push({ absolutePath, path });
+      else candidates.push({ absolutePath, path, wanted });
     }
-    return { folders, candidates };
+  }
+
+  /**
+   * In the order of strength: what nothing can override, .fathomignore, .gitignore, the editor's excludes, the kind of the
+   * file. The ignore files come before the kind because their reason says more.
+   */
+  #judge(root: Root, folder: Folder, entry: Dirent, path: string): { reason?: string; wanted: boolean; final?: true } {
+    const never = reasonAgainstName(entry, path);
+    if (never !== undefined) return { reason: never, wanted: false, final: true };
+    const verdict = folder.rules.judge(path, folder.wanted);
+    if (verdict.kind === "wanted") return { reason: reasonAgainstType(entry), wanted: true };
+    if (verdict.kind === "out" && verdict.final) return { reason: verdict.reason, wanted: false, final: true };
+    const ruled =
+      folder.onlyWanted ?? (verdict.kind === "out" ? verdict.reason : undefined) ?? reasonAgainstType(entry);
+    if (ruled !== undefined || folder.wanted) return { reason: ruled, wanted: folder.wanted };
+    const editor = this.#options.editorExcludes?.get(root.folder.path)?.reasonAgainst(path);
+    return { reason: editor ?? reasonAgainstKind(path), wanted: false };
   }
 
   async #inspect(root: Root, candidate: Candidate): Promise<void> {
+    const { absolutePath, wanted } = candidate;
     const path = root.prefix + candidate.path;
-    const file = { path, absolutePath: candidate.absolutePath };
+    const file = { path, absolutePath, ...(wanted ? { wanted: true as const } : {}) };
     const read = await readTextFile(file, this.#options.maxFileBytes ?? DEFAULT_MAX_FILE_BYTES);
     if (read === undefined) return;
     if ("skipped" in read) this.leftOut.push({ path, reason: read.skipped });
@@ -159,21 +163,13 @@ class Walk {
 
 /** Rules that nothing can override. */
 function reasonAgainstName(entry: Dirent, path: string): string | undefined {
-  if (NEVER_ENTERED.has(entry.name)) return "dependencies are not read";
   if (printable(entry.name) !== entry.name) return "its name contains control characters";
   const secret = secretByName(path);
   return secret === undefined ? undefined : `secret: ${secret}`;
 }
 
-/** Rules about files that are worth nothing in a context; after the ignore files, whose reason says more. */
-function reasonAgainstKind(entry: Dirent, path: string): string | undefined {
-  if (entry.isDirectory() || entry.isSymbolicLink()) return undefined;
-  if (!entry.isFile()) return "not a regular file";
-  const name = entry.name.toLowerCase();
-  if (LOCK_FILES.has(name)) return "lock file";
-  if (name.endsWith(".map") || /[.-]min\.(?:[cm]?js|css)$/.test(name)) return "minified or source map";
-  const extension = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
-  return BINARY_EXTENSIONS.has(extension) && name.includes(".") ? "binary" : undefined;
+function reasonAgainstType(entry: Dirent): string | undefined {
+  return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink() ? undefined : "not a regular file";
 }
 
 async function linkReason(link: string, root: string): Promise<string> {

@@ -1,7 +1,8 @@
-// Decides what .gitignore, .fathomignore and a setting leave out, by git's rules; walks no folders itself.
+// Decides what .gitignore and .fathomignore leave out and bring back, by git's rules; walks no folders itself.
 import { stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import ignore, { type Ignore } from "ignore";
+import { globPattern } from "./editorExcludes.ts";
 import { readBytes } from "./readText.ts";
 
 /** Longer ignore files are a mistake or an attack, bytes. */
@@ -13,18 +14,30 @@ const IGNORE_FILES = [".gitignore", ".fathomignore"] as const;
 interface RuleSets {
   git: Ignore;
   fathom: Ignore;
-  excludes: Ignore;
+  /** Folders that a `!path` in .fathomignore lies below, as patterns from the root: `vendor` for `!vendor/ours/`. */
+  ways: { pattern: RegExp; line: string }[];
 }
+
+/** What the ignore files say of a path. */
+export type Verdict =
+  /** Nothing. */
+  | { kind: "free" }
+  /** A `!path` in .fathomignore brings it back. */
+  | { kind: "wanted" }
+  /** `final`: .fathomignore itself leaves it out, so nothing below comes back. */
+  | { kind: "out"; reason: string; final: boolean };
 
 /**
  * The rules in force in one folder. Deeper files win over outer ones and, within a file, later lines over earlier ones;
- * all of .fathomignore wins over all of .gitignore, and the setting over both. Below an ignored folder nothing can be
- * brought back, because it is not entered.
+ * all of .fathomignore wins over all of .gitignore. Below a folder that a .gitignore leaves out, its negations bring
+ * nothing back, as with git. A `!path` in .fathomignore does, if it names the way: `!build/keep.ts`, not `!keep.ts`.
  */
 export class IgnoreRules {
   readonly #sets: RuleSets;
   /** All rules, weakest first: the last match decides. */
   readonly #all: Ignore;
+  /** The same with the ways to what .fathomignore brings back open. */
+  readonly #open: Ignore;
   /** Path of the workspace folder inside its repository, with a slash at the end, or empty. */
   readonly #prefix: string;
 
@@ -32,16 +45,31 @@ export class IgnoreRules {
   constructor(sets: RuleSets, prefix: string) {
     this.#sets = sets;
     this.#prefix = prefix;
-    this.#all = newRules().add(sets.git).add(sets.fathom).add(sets.excludes);
+    this.#all = newRules().add(sets.git).add(sets.fathom);
+    this.#open = newRules().add(sets.git);
+    for (const { line } of sets.ways) this.#open.add(line);
+    this.#open.add(sets.fathom);
   }
 
   /**
    * @param path Relative to the workspace folder, forward slashes; of a folder, with a slash at the end.
-   * @returns Which rule leaves it out, for people; undefined: none does.
+   * @param insideWanted True below a folder that was brought back.
    */
-  reasonAgainst(path: string): string | undefined {
-    const result = this.#all.test(this.#prefix + path);
-    return result.ignored ? (result.rule?.mark ?? "ignored") : undefined;
+  judge(path: string, insideWanted: boolean): Verdict {
+    const full = this.#prefix + path;
+    const fathom = this.#sets.fathom.test(full);
+    if (fathom.ignored) return { kind: "out", reason: fathom.rule?.mark ?? "ignored", final: true };
+    if (fathom.unignored) return { kind: "wanted" };
+    const rules = !insideWanted && this.leadsToWanted(path) ? this.#all : this.#open;
+    const result = rules.test(full);
+    return result.ignored ? { kind: "out", reason: result.rule?.mark ?? "ignored", final: false } : { kind: "free" };
+  }
+
+  /** @returns True for a folder below which .fathomignore brings something back. */
+  leadsToWanted(path: string): boolean {
+    if (this.#sets.ways.length === 0 || !path.endsWith("/")) return false;
+    const full = (this.#prefix + path).slice(0, -1);
+    return this.#sets.ways.some(({ pattern }) => pattern.test(full));
   }
 
   /**
@@ -66,21 +94,17 @@ export class IgnoreRules {
 
 /**
  * @param folder Absolute path of a workspace folder.
- * @param excludes Patterns in the syntax of .gitignore, relative to the folder; stronger than every file.
  * @returns The rules from outside the folder: `.git/info/exclude` and the ignore files between the repository's root and
  *   the folder. The folder's own files are read on entering it. The user's global ignore file is not consulted.
  */
-export async function ignoreRulesFor(folder: string, excludes: readonly string[]): Promise<IgnoreRules> {
+export async function ignoreRulesFor(folder: string): Promise<IgnoreRules> {
   const root = await repositoryRoot(folder);
-  const prefix = root === undefined ? "" : slashed(relative(root, folder));
-  const excludeRules = newRules();
-  addLines(excludeRules, excludes, prefix, "excluded by a setting");
-  const none: RuleSets = { git: newRules(), fathom: newRules(), excludes: excludeRules };
-  if (root === undefined) return new IgnoreRules(none, prefix);
-  const outer = await outerRules(root, folder, none);
-  const rules = new IgnoreRules(outer, prefix);
+  const none: RuleSets = { git: newRules(), fathom: newRules(), ways: [] };
+  if (root === undefined) return new IgnoreRules(none, "");
+  const prefix = slashed(relative(root, folder));
+  const rules = new IgnoreRules(await outerRules(root, folder, none), prefix);
   // Whoever opens a folder that its repository ignores wants to read it: the outer rules then have no say.
-  const ignoredItself = prefix !== "" && rules.reasonAgainst("") !== undefined;
+  const ignoredItself = prefix !== "" && rules.judge("", false).kind === "out";
   return ignoredItself ? new IgnoreRules(none, prefix) : rules;
 }
 
@@ -113,7 +137,9 @@ async function withFilesOf(folder: string, prefix: string, shown: string, sets: 
     }
     const key = name === ".gitignore" ? "git" : "fathom";
     added[key] = newRules().add(added[key]);
-    addLines(added[key], linesOf(read.content), prefix, `ignored by ${shown}${name}`);
+    const lines = linesOf(read.content);
+    addLines(added[key], lines, prefix, `ignored by ${shown}${name}`);
+    if (key === "fathom") added.ways = [...added.ways, ...lines.flatMap((line) => waysTo(line, prefix))];
   }
   return { sets: added, problems };
 }
@@ -161,4 +187,19 @@ function patternBelow(prefix: string, line: string): string | undefined {
   const anchored = pattern.slice(0, -1).includes("/");
   if (!anchored) return `${negative}${base}**/${pattern}`;
   return `${negative}${base}${pattern.startsWith("/") ? pattern.slice(1) : pattern}`;
+}
+
+/** The folders on the way to what a negation names. One that names no folder, or only by `**`, opens none. */
+function waysTo(line: string, prefix: string): RuleSets["ways"] {
+  const pattern = line.trimEnd();
+  if (!pattern.startsWith("!")) return [];
+  const segments = (patternBelow(prefix, pattern) ?? "").slice(1).split("/").filter(Boolean);
+  const isAnchored = pattern.slice(1, -1).includes("/");
+  return segments.slice(0, -1).flatMap((segment, index) => {
+    const way = segments.slice(0, index + 1).join("/");
+    // Braces and commas have no meaning in the patterns of git; a backslash takes away the next character's.
+    const glob = way.replace(/\\(.)|([{}])/g, (_, escaped, brace) => `[${escaped ?? brace}]`);
+    const regex = isAnchored && segment !== "**" ? globPattern(glob) : undefined;
+    return regex === undefined ? [] : [{ pattern: regex, line: `!/${way}/` }];
+  });
 }

@@ -1,11 +1,15 @@
 // The only door from a file on disk to text: decodes, normalises, and refuses what must not or need not be read.
 import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { secretInText } from "./secrets.ts";
 
 /** Larger files are data or generated far more often than code; also bounds the work per file. */
 export const DEFAULT_MAX_FILE_BYTES = 512 * 1024;
+
+/** Largest file that a `!path` in .fathomignore can bring back, bytes: about a million tokens, which fills any window. */
+export const MAX_WANTED_FILE_BYTES = 4 * 1024 * 1024;
 
 /** Part of a file in which a NUL byte or broken UTF-8 marks it as binary, the same as git uses for NUL, bytes. */
 const SNIFF_BYTES = 8 * 1024;
@@ -40,32 +44,41 @@ export type TextRead =
  * Reads a file as the model shall see it: byte order mark removed; CRLF and CR become LF, so that the same code costs
  * the same tokens on every platform and line numbers agree with the editor; UTF-16 with a byte order mark is decoded.
  * Symbolic links, binary, minified, generated, too large and secret-bearing files are skipped with the reason.
- * @param file `path` is the path for people and for rules by name, `absolutePath` is opened.
- * @param maxFileBytes Largest file to read, bytes.
+ * @param file `path` is the path for people and for rules by name, `absolutePath` is opened; `wanted` files are read
+ *   although they are generated, minified or large.
+ * @param maxFileBytes Largest file to read, bytes; of a wanted one {@link MAX_WANTED_FILE_BYTES}.
  * @returns The text, or why there is none, or undefined if the file does not exist (any more). Never throws.
  */
 export async function readTextFile(
-  file: { path: string; absolutePath: string },
+  file: { path: string; absolutePath: string; wanted?: boolean },
   maxFileBytes: number = DEFAULT_MAX_FILE_BYTES,
 ): Promise<TextRead | undefined> {
-  const read = await readBytes(file.absolutePath, maxFileBytes);
+  const limit = file.wanted ? Math.max(MAX_WANTED_FILE_BYTES, maxFileBytes) : maxFileBytes;
+  const read = await readBytes(file.absolutePath, limit);
   if (read === undefined || "skipped" in read) return read;
   const decoded = decode(read.content);
   if (typeof decoded !== "string") return decoded;
   const text = decoded.includes("\r") ? decoded.replace(/\r\n?/g, "\n") : decoded;
-  const skipped = reasonAgainst(file.path, text);
+  const skipped = reasonAgainst(file.path, text, file.wanted);
   return skipped === undefined ? { text, bytes: read.content.length, mtimeMs: read.mtimeMs } : { skipped };
+}
+
+/** Names a text by its content. @returns 16 hex digits. */
+export function textHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /**
  * The rules for content, also for text that is not on disk, e.g. an unsaved document.
  * @param path Path with forward slashes.
  * @param text The whole text, lines ending with LF.
+ * @param wanted The user wants it, whatever it is; a secret stays out all the same.
  * @returns Why this text must not or need not be read; undefined: read it.
  */
-export function reasonAgainst(path: string, text: string): string | undefined {
+export function reasonAgainst(path: string, text: string, wanted = false): string | undefined {
   const secret = secretInText(path, text);
   if (secret !== undefined) return `secret: looks like it holds a ${secret.kind} (line ${secret.line})`;
+  if (wanted) return undefined;
   if (isGenerated(text)) return "generated (its header says so)";
   if (hasVeryLongLines(path, text)) return "minified or data (very long lines)";
   return undefined;

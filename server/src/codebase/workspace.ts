@@ -13,9 +13,10 @@ import { SearchIndex } from "../index/search.ts";
 import { type Place, SearchRequest } from "../protocol/messages.ts";
 import { handle } from "../requests.ts";
 import { canonicalUri, fileUri } from "../uris.ts";
+import type { EditorExcludes } from "./editorExcludes.ts";
 import { collectFiles, type FileSet } from "./fileSet.ts";
 import { readTextFile, reasonAgainst } from "./readText.ts";
-import type { WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
+import type { LeftOut, WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
 
 /** Files read at once while indexing. */
 const INDEX_BATCH = 64;
@@ -23,6 +24,10 @@ const INDEX_BATCH = 64;
 const DEFAULT_SEARCH_LIMIT = 20;
 
 export class Workspace {
+  /** Called with the uris of files that came, went or changed on disk, as soon as that is known. */
+  onChanged: (uris: readonly string[]) => void = () => {};
+  /** Asks for the editor's excludes, by the absolute path of the folder. */
+  readExcludes: () => Promise<ReadonlyMap<string, EditorExcludes>> = async () => new Map();
   readonly #documents: Documents;
   readonly #index = new SearchIndex();
   #folders: WorkspaceFolder[];
@@ -31,12 +36,14 @@ export class Workspace {
   #byUri = new Map<string, WorkspaceFile>();
   /** True until the file set was collected, and again after files came or went. */
   #stale = true;
+  /** True once the file set was collected and indexed as a whole. */
+  #known = false;
   /** Uris of the folders that the ignore rules leave out, with a slash at the end: what happens there does not matter. */
   #ignored: string[] = [];
   /** Known files whose text in the index is old. */
   readonly #toIndex = new Set<string>();
   #collecting: Promise<void> = Promise.resolve();
-  /** Uris that changed on disk since `takeChanged` was last called. */
+  /** Uris that changed on disk since `takeChangedOnDisk` was last called. */
   readonly #changedOnDisk = new Set<string>();
 
   constructor(params: InitializeParams, documents: Documents) {
@@ -48,13 +55,16 @@ export class Workspace {
 
   register(connection: Connection, assertTrusted: () => void): void {
     connection.onDidChangeWatchedFiles(({ changes }) => {
-      for (const { uri, type } of changes) this.#fileEvent(canonicalUri(uri), type);
+      const uris = changes.map(({ uri, type }) => ({ uri: canonicalUri(uri), type }));
+      this.#changed(uris.filter(({ uri, type }) => this.#fileEvent(uri, type)).map(({ uri }) => uri));
     });
     connection.onNotification("workspace/didChangeWorkspaceFolders", (params: FolderChange) => {
       const removed = new Set(params.event.removed.map((folder) => fileURLToPath(folder.uri)));
       this.#folders = this.#folders.filter((folder) => !removed.has(folder.path));
       this.#folders.push(...params.event.added.map(asFolder));
       this.#stale = true;
+      // Which files that are is known after the next collection, which whoever listens asks for.
+      this.onChanged([]);
     });
     handle(connection, SearchRequest.type, async ({ query, limit }) => {
       assertTrusted();
@@ -80,6 +90,16 @@ export class Workspace {
   /** Makes the next question collect all files anew, for file systems that tell no changes. */
   forget(): void {
     this.#stale = true;
+  }
+
+  /** Where a path of this workspace lies, whether there is such a file or not; undefined if its folder is not open. */
+  placeOf(path: string): string | undefined {
+    const [folder, second] = this.#folders;
+    if (folder === undefined) return undefined;
+    if (second === undefined) return join(folder.path, path);
+    const [name, ...rest] = path.split("/");
+    const own = this.#folders.find((candidate) => candidate.name === name);
+    return own === undefined || rest.length === 0 ? undefined : join(own.path, ...rest);
   }
 
   /** Uris that changed on disk since the last call. */
@@ -126,17 +146,50 @@ export class Workspace {
 
   async #collect(signal?: AbortSignal): Promise<void> {
     this.#stale = false;
-    this.#toIndex.clear();
     try {
-      this.#fileSet = await collectFiles(this.#folders, { signal });
-      this.#byUri = new Map(this.#fileSet.files.map((file) => [uriOf(file), file]));
+      const editorExcludes = await this.readExcludes();
+      const before = this.#byUri;
+      const fileSet = await collectFiles([...this.#folders], { signal, editorExcludes });
+      this.#byUri = new Map(fileSet.files.map((file) => [uriOf(file), file]));
+      this.#fileSet = fileSet;
       this.#ignored = this.#ignoredFolders();
-      const tooMuch = await this.#indexAll(signal);
-      this.#fileSet = { ...this.#fileSet, leftOut: [...this.#fileSet.leftOut, ...tooMuch] };
+      const unindexed = this.#known ? this.#differences(before) : await this.#indexAll(signal);
+      this.#known = true;
+      this.#fileSet = { ...fileSet, leftOut: [...fileSet.leftOut, ...unindexed] };
     } catch (error) {
       this.#stale = true;
       throw error;
     }
+  }
+
+  /**
+   * What no file event told: files of folders that came or went, of changed ignore rules, of file systems without events.
+   * They are indexed again with the next ones.
+   * @returns What the index has no room for.
+   */
+  #differences(before: ReadonlyMap<string, WorkspaceFile>): LeftOut[] {
+    const changed: string[] = [];
+    for (const [uri, file] of this.#byUri) {
+      const old = before.get(uri);
+      const same = old?.mtimeMs === file.mtimeMs && old.bytes === file.bytes && old.path === file.path;
+      if (same) continue;
+      if (old !== undefined && old.path !== file.path) this.#index.removeFile(old.path);
+      this.#toIndex.add(uri);
+      changed.push(uri);
+    }
+    for (const [uri, file] of before) {
+      if (this.#byUri.has(uri)) continue;
+      this.#index.removeFile(file.path);
+      changed.push(uri);
+    }
+    this.#changed(changed);
+    return this.#index.leftOut;
+  }
+
+  #changed(uris: readonly string[]): void {
+    if (uris.length === 0) return;
+    for (const uri of uris) this.#changedOnDisk.add(uri);
+    this.onChanged(uris);
   }
 
   /** With several folders, paths begin with a folder's name, and only whole collections are certain. */
@@ -168,10 +221,13 @@ export class Workspace {
   async #indexOne(uri: string): Promise<void> {
     const file = this.#byUri.get(uri);
     if (file === undefined) return;
-    const open = this.#openText(file, uri);
-    const read = open === undefined ? await readTextFile(file) : { text: open };
-    if (read === undefined || "skipped" in read) this.#index.removeFile(file.path);
-    else this.#index.updateFile({ path: file.path, uri, text: read.text });
+    const read = await readTextFile(file);
+    const onDisk = read !== undefined && "text" in read ? read : undefined;
+    // Its age decides about its place in the next layout.
+    if (onDisk !== undefined) Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs });
+    const text = this.#openText(file, uri) ?? onDisk?.text;
+    if (text === undefined) this.#index.removeFile(file.path);
+    else this.#index.updateFile({ path: file.path, uri, text });
   }
 
   /** Text of an open document, under the rules for files: a secret typed into it is found nowhere. */
@@ -181,14 +237,17 @@ export class Workspace {
     return reasonAgainst(file.path, text) === undefined ? text : "";
   }
 
-  /** A changed file is indexed again; a new one may change the ignore rules or be ignored, so all are collected anew. */
-  #fileEvent(uri: string, type: FileChangeType): void {
-    if (NEVER_READ.test(uri) || this.#ignored.some((folder) => uri.startsWith(folder))) return;
-    this.#changedOnDisk.add(uri);
+  /**
+   * A changed file is indexed again; a new one may change the ignore rules or be ignored, so all are collected anew.
+   * @returns False if it does not concern the workspace.
+   */
+  #fileEvent(uri: string, type: FileChangeType): boolean {
+    if (NEVER_READ.test(uri) || this.#ignored.some((folder) => uri.startsWith(folder))) return false;
     const isRuleFile = /\/\.(git|fathom)ignore$/.test(uri);
     if (isRuleFile || type === FileChangeType.Created) this.#stale = true;
     else if (type === FileChangeType.Deleted) this.#forgetFile(uri);
     else this.#toIndex.add(uri);
+    return true;
   }
 
   /** A folder's deletion is told as one event, so everything below it goes too. */

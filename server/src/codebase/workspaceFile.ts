@@ -16,11 +16,30 @@ export interface WorkspaceFile {
   bytes: number;
   /** Last change of the file, milliseconds since 1970. */
   mtimeMs: number;
+  /** Brought back by a `!path` in .fathomignore: read although it is generated, minified or large. Never although secret. */
+  wanted?: true;
 }
 
 /** Something that is not read, with the reason for people. Paths of folders end with a slash. */
 export interface LeftOut {
   path: string;
+  reason: string;
+}
+
+/** How a file stands in the base: with its text, with its signatures, or only in the list of files. */
+export type BaseForm = "whole" | "outline" | "path";
+
+/** What the base has of a file. */
+export interface BaseFile {
+  path: string;
+  form: BaseForm;
+  /** What stands in the base for it, line ends LF: its whole text or its outline; empty for a path. */
+  text: string;
+  /** Hash of its whole text when the base was laid out (`textHash`); empty if it was not read. */
+  hash: string;
+  /** Tokens of its part in the base; for a path, an estimate of what the whole text would take. */
+  tokens: number;
+  /** Why it has this form, for people. */
   reason: string;
 }
 

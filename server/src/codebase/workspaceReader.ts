@@ -1,72 +1,129 @@
-// Reads the workspace into the model's context: file set, order, layout, prefill, and what to append for later changes.
+// Reads the workspace into the model's context: has the engine read the chosen base, and keeps what is appended for later changes.
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, PrefillProgress, PrefillResult } from "../../../engine/src/api.ts";
-import type { ModelSession } from "../modelSession.ts";
+import type { Engine, PrefillResult, SnapshotFolder } from "../../../engine/src/api.ts";
+import type { Documents } from "../documents.ts";
+import type { ActiveModel, ModelSession } from "../modelSession.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
 import { type PrefillOutcome, PrefillRequest, type ReadingProgress } from "../protocol/messages.ts";
 import { handle, RequestError, workDone } from "../requests.ts";
 import type { SettingsStore } from "../settingsStore.ts";
 import type { StatusBoard } from "../statusBoard.ts";
-import { orderByAge } from "./ageOrder.ts";
-import { buildLayout, type Layout } from "./layout.ts";
-import { Overlay } from "./overlay.ts";
-import { readTextFile } from "./readText.ts";
-import { uriOf, type Workspace } from "./workspace.ts";
-import type { WorkspaceFile } from "./workspaceFile.ts";
+import type { BackgroundGate } from "./backgroundGate.ts";
+import type { BaseChooser, ChosenBase } from "./baseChooser.ts";
+import { type BaseRecord, type BaseRecords, recordId } from "./baseRecords.ts";
+import type { BaseBudget } from "./budget.ts";
+import { estimatedTokens } from "./fileParts.ts";
+import type { Overlay, OverlayEntry } from "./overlay.ts";
+import type { ReadingSpeeds } from "./readingSpeeds.ts";
+import { asReading, cancelledBeforeReading, describe, NOTHING_READ, readyMessage, shareOf } from "./readingTexts.ts";
+import type { Workspace } from "./workspace.ts";
+import type { BaseFile, BaseForm, LeftOut, WorkspaceFile } from "./workspaceFile.ts";
 
-/** Room kept after the base for overlay, question and answer: a quarter, within these bounds, tokens. */
-const RESERVE_SHARE = 0.25;
-const MIN_RESERVE_TOKENS = 2048;
-const MAX_RESERVE_TOKENS = 32_768;
+/** Changed files may take this much of the room after the base; the rest is for question and answer. */
+const OVERLAY_SHARE = 0.5;
+const BYTES_PER_GIGABYTE = 1e9;
 
 export interface WorkspaceReaderOptions {
-  engine: Engine;
-  session: ModelSession;
-  settings: SettingsStore;
-  status: StatusBoard;
-  workspace: Workspace;
+  engine: Pick<Engine, "prefill">;
+  session: Pick<ModelSession, "active" | "require" | "assertTrusted">;
+  settings: Pick<SettingsStore, "current">;
+  status: Pick<StatusBoard, "current" | "update">;
+  workspace: Pick<Workspace, "folders" | "files">;
+  documents: Documents;
+  overlay: Overlay;
+  chooser: Pick<BaseChooser, "choose" | "budget">;
+  records: Pick<BaseRecords, "save">;
+  speeds: Pick<ReadingSpeeds, "remember">;
+  gate: Pick<BackgroundGate, "enter">;
   snapshotDir: string;
+  /** Hears sentences about what failed and did not stop the work. @returns Those that were not told before. */
+  tell: (notes: readonly string[]) => string[];
+}
+
+/** What the context map shows. */
+export interface ReaderView {
+  files: readonly BaseFile[];
+  leftOut: readonly LeftOut[];
+  frontTokens: number;
+  /** Undefined without a model. */
+  budget: BaseBudget | undefined;
+  overlay: readonly OverlayEntry[];
+}
+
+/** The changes since the base was read. */
+export interface OverlayLoad {
+  tokens: number;
+  /** Changed files without room for their texts. */
+  onlyNamed: number;
+  /** So many files changed at once that it is another branch. */
+  tooMany: boolean;
+  /** Tokens of the base before them. */
+  baseTokens: number;
+}
+
+export interface ReadOptions {
+  /** Look at all files again and lay out anew, even if an older base would do. */
+  force?: boolean;
+  /** The user asked for it and waits. */
+  asked?: boolean;
+}
+
+/** One reading on its way. */
+interface Run {
+  active: ActiveModel;
+  purpose: ReadingProgress["purpose"];
+  signal: AbortSignal;
+  report: (reading: ReadingProgress) => void;
+  /** Uris that changed on disk since the run began: the new base may have them before or after the change. */
+  changed: Set<string>;
+  isCurrent: () => boolean;
 }
 
 export class WorkspaceReader {
   readonly overlay: Overlay;
+  readonly snapshotDir: string;
+  /** Called when a reading or a compaction has ended. */
+  onRead: () => void = () => {};
   readonly #options: WorkspaceReaderOptions;
-  #running: AbortController | undefined;
+  /** What the engine was told to read last and now serves questions with. */
+  #serving: ChosenBase | undefined;
+  #running: { controller: AbortController; changed: Set<string> } | undefined;
 
   constructor(options: WorkspaceReaderOptions) {
     this.#options = options;
-    this.overlay = new Overlay(options.workspace);
+    this.overlay = options.overlay;
+    this.snapshotDir = options.snapshotDir;
   }
 
   /** Tokens of the context that are left for overlay, conversation and answer. */
   get roomTokens(): number {
-    const { base, reading } = this.#options.status.current;
-    const taken = Math.max(base?.tokens ?? 0, reading?.totalTokens ?? 0);
+    const taken = Math.max(this.#options.status.current.base?.tokens ?? 0, this.#reading?.totalTokens ?? 0);
     return (this.#options.session.active?.info.contextTokens ?? 0) - taken;
-  }
-
-  get snapshotDir(): string {
-    return this.#options.snapshotDir;
   }
 
   /** How much of the workspace the model has read. */
   get base(): "none" | "partial" | "whole" {
-    const { base, reading } = this.#options.status.current;
+    const reading = this.#reading;
     // While files are only looked through, the engine still has what was read before.
-    const now = reading === undefined || reading.phase === "tokenize" ? base : undefined;
+    const now = reading === undefined || reading.phase === "tokenize" ? this.#options.status.current.base : undefined;
     const tokens = now?.tokens ?? reading?.doneTokens ?? 0;
     const totalTokens = now?.totalTokens ?? reading?.totalTokens ?? 0;
     if (tokens === 0) return "none";
     return tokens < totalTokens ? "partial" : "whole";
   }
 
+  /** True while a base is read or compacted. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   register(connection: Connection): void {
     handle(connection, PrefillRequest.type, async ({ workDoneToken, force }, signal) => {
       this.#options.session.assertTrusted();
-      if (force) this.#options.workspace.forget();
       const progress = workDone(connection, workDoneToken, "Reading the workspace");
       try {
-        return await this.read(signal, (reading) => progress.report(shareOf(reading), describe(reading)));
+        const report = (reading: ReadingProgress) => progress.report(shareOf(reading), describe(reading));
+        return await this.read(signal, report, { force: force === true, asked: true });
       } finally {
         progress.end();
       }
@@ -86,101 +143,224 @@ export class WorkspaceReader {
     });
   }
 
+  /** These files came, went or changed on disk. */
+  changedOnDisk(uris: readonly string[]): void {
+    for (const uri of uris) this.#running?.changed.add(uri);
+  }
+
   /**
    * Reads the workspace as it is now. An earlier reading that still runs is replaced; its finished chunks are used.
    * @returns Also when aborted: `cancelled` is true and what was read is kept.
    * @throws RequestError or EngineError when no model can run.
    */
-  async read(signal: AbortSignal, onProgress: (progress: ReadingProgress) => void): Promise<PrefillOutcome> {
-    const { session, status, workspace, engine } = this.#options;
+  async read(
+    signal: AbortSignal,
+    onProgress: (progress: ReadingProgress) => void,
+    { force = false, asked = false }: ReadOptions = {},
+  ): Promise<PrefillOutcome> {
+    const { session, workspace, gate } = this.#options;
     const active = await session.require();
     if (workspace.folders.length === 0) {
       throw new RequestError(FathomErrorCodes.badRequest, "No folder is open, so there is nothing to read.");
     }
-    this.#running?.abort();
-    const running = new AbortController();
+    const leave = gate.enter(asked);
+    try {
+      const outcome = await this.#run(active, "base", signal, onProgress, async (run) => {
+        const chosen = await this.#choose(run, force);
+        return this.#finished(chosen, await this.#prefill(run, chosen), run);
+      });
+      return outcome ?? cancelledBeforeReading();
+    } finally {
+      leave();
+      this.onRead();
+    }
+  }
+
+  /**
+   * Builds a new base behind the one that serves, and puts it in its place once it is whole.
+   * @returns "nothing" if there is no base to replace or it would come out the same; "interrupted" if the one that serves
+   *   is still there because the work was cut off.
+   * @throws EngineError when the engine stopped.
+   */
+  async compact(signal: AbortSignal): Promise<"done" | "nothing" | "interrupted"> {
+    const { session, gate } = this.#options;
+    const { active } = session;
+    if (active === undefined || this.busy || this.base !== "whole") return "nothing";
+    const leave = gate.enter(false);
+    try {
+      const noProgress = () => {};
+      const outcome = await this.#run(active, "compaction", signal, noProgress, async (run) => {
+        const chosen = await this.#choose(run, false);
+        if (this.#serving !== undefined && sameBase(this.#serving.record, chosen.record)) return "nothing";
+        const result = await this.#prefill(run, chosen);
+        // Without snapshots the engine cannot keep the old base: then what was read so far of the new one serves.
+        if (this.#serving === chosen) this.#finished(chosen, result, run);
+        return result.cancelled ? "interrupted" : "done";
+      });
+      return outcome ?? "interrupted";
+    } finally {
+      leave();
+      this.onRead();
+    }
+  }
+
+  /** Compares the workspace with the base, and tells the status what has to follow it. @throws EngineError. */
+  async measureOverlay(): Promise<OverlayLoad | undefined> {
+    const { documents, status } = this.#options;
+    if (this.base === "none") return undefined;
+    const { entries, tokens, onlyNamed, tooMany } = await this.overlay.parts(documents, this.#overlayRoom);
+    const files = entries.length + onlyNamed;
+    const overlay = files === 0 ? undefined : { files, tokens, onlyNamed };
+    if (JSON.stringify(status.current.overlay) !== JSON.stringify(overlay)) status.update({ overlay });
+    return { tokens, onlyNamed, tooMany, baseTokens: status.current.base?.tokens ?? 0 };
+  }
+
+  /** What the model has of each file; without a base every file is a path. */
+  async view(): Promise<ReaderView> {
+    const { workspace, session, chooser, documents } = this.#options;
+    const { files, leftOut } = await workspace.files();
+    const { active } = session;
+    const serving = active === undefined || this.base === "none" ? undefined : this.#serving;
+    if (serving === undefined) {
+      const budget = active === undefined ? undefined : await chooser.budget(active);
+      const reason = active === undefined ? "no model is loaded" : "not read yet";
+      return { files: files.map((file) => unread(file, reason)), leftOut, frontTokens: 0, budget, overlay: [] };
+    }
+    const { record, budget } = serving;
+    const { entries } = await this.overlay.parts(documents, this.#overlayRoom);
+    return {
+      files: record.files,
+      leftOut: [...leftOut, ...record.leftOut],
+      frontTokens: record.frontTokens,
+      budget,
+      overlay: entries,
+    };
+  }
+
+  get #overlayRoom(): number {
+    return Math.max(0, Math.floor(this.roomTokens * OVERLAY_SHARE));
+  }
+
+  /** The reading that replaces what questions are answered with; a compaction does so only at its end. */
+  get #reading(): ReadingProgress | undefined {
+    const { reading } = this.#options.status.current;
+    return reading?.purpose === "base" ? reading : undefined;
+  }
+
+  get #snapshots(): SnapshotFolder | undefined {
+    const { snapshots, snapshotGigabytes } = this.#options.settings.current.context;
+    const quotaBytes = snapshotGigabytes * BYTES_PER_GIGABYTE;
+    return snapshots ? { dir: this.snapshotDir, quotaBytes } : undefined;
+  }
+
+  /** One reading at a time: the newest replaces what still runs. @returns Undefined if it was ended early. */
+  async #run<T>(
+    active: ActiveModel,
+    purpose: Run["purpose"],
+    signal: AbortSignal,
+    onProgress: (reading: ReadingProgress) => void,
+    work: (run: Run) => Promise<T>,
+  ): Promise<T | undefined> {
+    const { session, status } = this.#options;
+    this.#running?.controller.abort();
+    const running = { controller: new AbortController(), changed: new Set<string>() };
     this.#running = running;
-    const either = AbortSignal.any([signal, running.signal]);
+    const either = AbortSignal.any([signal, running.controller.signal]);
+    // A reading that was replaced, or whose model is gone, has nothing to say any more.
+    const isCurrent = () => this.#running === running && session.active === active;
     const report = (reading: ReadingProgress) => {
-      // A reading that was replaced, or whose model is gone, has nothing to say any more.
-      if (this.#running !== running || session.active !== active) return;
-      status.update({ state: "reading", message: describe(reading), reading });
+      if (!isCurrent()) return;
+      status.update(purpose === "base" ? { state: "reading", message: describe(reading), reading } : { reading });
       onProgress(reading);
     };
     try {
-      const layout = await this.#layout(active.info.contextTokens, either, report);
-      const adopt = once(() => this.overlay.reset(layout.texts, layout.files));
-      const snapshotDir = this.#options.settings.current.context.snapshots ? this.#options.snapshotDir : undefined;
-      const result = await engine.prefill(
-        { parts: layout.parts, snapshotDir },
-        {
-          signal: either,
-          onProgress: (progress) => {
-            // From here on the engine extends the new base, however far it gets.
-            if (progress.phase !== "tokenize") adopt();
-            report(asReading(progress));
-          },
-        },
-      );
-      return this.#finished(layout, result, session.active === active);
+      return await work({ active, purpose, signal: either, report, changed: running.changed, isCurrent });
     } catch (error) {
-      if (either.aborted) return cancelledBeforeReading();
+      if (either.aborted) return undefined;
       throw error;
     } finally {
       if (this.#running === running) {
         this.#running = undefined;
-        if (status.current.state === "reading") status.update({ state: "ready", message: readyMessage(status) });
+        if (status.current.state === "reading")
+          status.update({ state: "ready", message: readyMessage(status.current) });
         status.update({ reading: undefined });
       }
     }
   }
 
-  async #layout(
-    contextTokens: number,
-    signal: AbortSignal,
-    report: (reading: ReadingProgress) => void,
-  ): Promise<ReadLayout> {
-    const { engine, workspace } = this.#options;
-    // What changes from here on may be read before or after its change; the overlay compares it again.
-    workspace.takeChangedOnDisk();
-    const { files, leftOut } = await workspace.files(signal);
-    const ordered = await orderByAge(workspace.folders, files, signal);
-    const texts = new Map<string, string>();
-    const layout = await buildLayout({
-      repoName: workspace.name,
-      files: ordered,
-      budgetTokens: contextTokens - reserveTokens(contextTokens),
-      countTokens: (batch) => engine.countTokens(batch),
-      readText: async (file) => {
-        const read = await readTextFile(file);
-        if (read !== undefined && "text" in read) texts.set(file.path, read.text);
-        return read;
-      },
+  async #choose(run: Run, force: boolean): Promise<ChosenBase> {
+    const { active, purpose, signal, report } = run;
+    return this.#options.chooser.choose({
+      active,
+      serving: this.base === "none" ? undefined : this.#serving?.record,
+      purpose,
+      force,
+      snapshots: this.#snapshots,
       signal,
-      onProgress: ({ doneFiles, totalFiles }) => report({ ...NOTHING_READ, phase: "tokenize", doneFiles, totalFiles }),
+      onProgress: ({ doneFiles, totalFiles }) =>
+        report({ ...NOTHING_READ, purpose, phase: "tokenize", doneFiles, totalFiles }),
     });
-    const included = new Set(layout.included.map(({ path }) => path));
-    for (const path of texts.keys()) if (!included.has(path)) texts.delete(path);
-    const byUri = new Map(files.map((file) => [uriOf(file), file]));
-    return { ...layout, leftOut: [...leftOut, ...layout.leftOut], texts, files: byUri };
   }
 
-  #finished(layout: Layout, result: PrefillResult, isCurrent: boolean): PrefillOutcome {
+  async #prefill(run: Run, chosen: ChosenBase): Promise<PrefillResult> {
+    const { engine, speeds } = this.#options;
+    const { purpose, signal, report } = run;
+    const request = { parts: chosen.record.parts, snapshots: this.#snapshots };
+    const notes: string[] = [];
+    let saving: Promise<void> | undefined;
+    const serve = async () => {
+      // From here on the engine extends the new base, however far it gets.
+      this.#serving = chosen;
+      this.overlay.reset(chosen.record.files, chosen.byUri, [...chosen.changed, ...run.changed]);
+      // At once, so that what is read of it by the time the process ends is found again.
+      if (request.snapshots !== undefined) await this.#options.records.save(chosen.record);
+    };
+    const serveOnce = () => {
+      saving ??= serve().catch((error: unknown) => void notes.push(unsaved(this.snapshotDir, error)));
+    };
+    const result = await engine.prefill(purpose === "compaction" ? { ...request, keepServing: true } : request, {
+      signal,
+      onProgress: (progress) => {
+        if (progress.serving && this.#options.session.active === run.active) serveOnce();
+        report(asReading(progress, saving === undefined ? purpose : "base"));
+      },
+    });
+    if (!result.cancelled && this.#options.session.active === run.active) serveOnce();
+    await saving;
+    const { evaluatedTokens, prefillMs } = result.figures;
+    await speeds.remember(run.active.info, evaluatedTokens, prefillMs).catch((error: unknown) => {
+      notes.push(unsaved(this.snapshotDir, error));
+    });
+    // The engine's own note about a failed save says the same of the same folder.
+    return { ...result, notes: [...result.notes, ...notes] };
+  }
+
+  #finished(chosen: ChosenBase, result: PrefillResult, run: Run): PrefillOutcome {
     const { figures, cancelled, origin, notes } = result;
-    const { leftOut } = layout;
+    const { files } = chosen.record;
+    const count = (form: BaseForm) => files.filter((file) => file.form === form).length;
+    const paths = files.filter(({ form }) => form === "path").map(({ path, reason }) => ({ path, reason }));
+    const leftOut = [...chosen.leftOut, ...chosen.record.leftOut, ...paths];
     const base = {
       tokens: figures.reusedTokens + figures.evaluatedTokens,
       totalTokens: figures.promptTokens,
-      files: layout.included.length,
+      files: count("whole"),
+      outlines: count("outline"),
       leftOut: leftOut.length,
       origin,
     };
-    if (isCurrent && base.tokens > 0) this.#options.status.update({ base });
+    const { status } = this.#options;
+    if (run.isCurrent() && base.tokens > 0) {
+      status.update({ base });
+      const message = [readyMessage(status.current), ...this.#options.tell(notes)].join(" ");
+      status.update({ state: "ready", message, reading: undefined });
+    }
     return {
       figures,
       cancelled,
       origin,
-      files: layout.included.length,
+      files: base.files,
+      outlines: base.outlines,
       leftOut,
       savedBytes: result.saved?.bytes,
       savedMs: result.saved?.ms,
@@ -190,81 +370,16 @@ export class WorkspaceReader {
   }
 }
 
-/** A layout with what the overlay compares later. */
-interface ReadLayout extends Layout {
-  /** By path. */
-  texts: Map<string, string>;
-  /** By uri. */
-  files: Map<string, WorkspaceFile>;
+function sameBase(a: BaseRecord, b: BaseRecord): boolean {
+  return recordId(a.parts) === recordId(b.parts);
 }
 
-function once(work: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) work();
-    done = true;
-  };
+/** Begins like the engine's own note about the folder: one cause, one message. */
+function unsaved(dir: string, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `What was read could not be saved in ${dir}: ${reason}. It stays in memory; after a restart it is read again.`;
 }
 
-function reserveTokens(contextTokens: number): number {
-  const share = Math.floor(contextTokens * RESERVE_SHARE);
-  return Math.min(MAX_RESERVE_TOKENS, Math.max(MIN_RESERVE_TOKENS, share));
-}
-
-const NOTHING_READ = { doneTokens: 0, totalTokens: 0, file: "", tokensPerSecond: 0 };
-
-function asReading(progress: PrefillProgress): ReadingProgress {
-  const { phase, doneTokens, totalTokens, tokensPerSecond, doneLabels, totalLabels, label } = progress;
-  return {
-    phase,
-    doneTokens,
-    totalTokens,
-    tokensPerSecond,
-    doneFiles: doneLabels,
-    totalFiles: totalLabels,
-    file: label,
-  };
-}
-
-function shareOf(reading: ReadingProgress): number {
-  return reading.totalTokens === 0 ? 0 : reading.doneTokens / reading.totalTokens;
-}
-
-function describe(reading: ReadingProgress): string {
-  const files = `${reading.doneFiles} of ${reading.totalFiles} files`;
-  switch (reading.phase) {
-    case "tokenize":
-      return `Looking through ${files}.`;
-    case "restore":
-      return "Restoring what was read before.";
-    case "save":
-      return "Saving what was read.";
-    case "prefill":
-      return `Reading: ${files}, ${reading.doneTokens.toLocaleString("en")} of ${reading.totalTokens.toLocaleString("en")} tokens.`;
-  }
-}
-
-function readyMessage(status: StatusBoard): string {
-  const { base, model } = status.current;
-  const name = model?.name ?? "The model";
-  if (base === undefined) return `${name} is ready.`;
-  const tokens = base.tokens.toLocaleString("en");
-  return base.tokens < base.totalTokens
-    ? `${name} is ready. Reading stopped at ${tokens} of ${base.totalTokens.toLocaleString("en")} tokens.`
-    : `${name} is ready: ${base.files} files, ${tokens} tokens read.`;
-}
-
-function cancelledBeforeReading(): PrefillOutcome {
-  const figures = {
-    promptTokens: 0,
-    reusedTokens: 0,
-    evaluatedTokens: 0,
-    generatedTokens: 0,
-    chunks: 0,
-    prefillMs: 0,
-    decodeMs: 0,
-    firstTokenMs: 0,
-    totalMs: 0,
-  };
-  return { figures, cancelled: true, origin: "computed", files: 0, leftOut: [], notes: [] };
+function unread({ path, bytes }: WorkspaceFile, reason: string): BaseFile {
+  return { path, form: "path", text: "", hash: "", tokens: estimatedTokens(bytes), reason };
 }

@@ -59,8 +59,8 @@ export class Edit {
     assertEditable(params, original);
     const [selectionTokens = 0] = await engine.countTokens([original]);
     const maxTokens = selectionTokens * GROWTH + EXTRA_TOKENS;
-    const room = (reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE;
-    const overlay = reader.base === "none" ? [] : (await reader.overlay.parts(documents, Math.max(0, room))).parts;
+    const room = Math.max(0, Math.floor((reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE));
+    const overlay = reader.base === "none" ? [] : (await reader.overlay.parts(documents, room)).parts;
     const result = await engine.generate(
       {
         kind: "chat",

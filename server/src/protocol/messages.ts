@@ -49,6 +49,8 @@ export type EngineState =
   | "failed";
 
 export interface ReadingProgress {
+  /** "compaction": a new base is being built while the old one serves. */
+  purpose: "base" | "compaction";
   phase: "tokenize" | "restore" | "prefill" | "save";
   doneTokens: number;
   totalTokens: number;
@@ -56,7 +58,12 @@ export interface ReadingProgress {
   totalFiles: number;
   file: string;
   tokensPerSecond: number;
+  /** Estimate from the measured speed; absent before there is one. */
+  secondsLeft?: number;
 }
+
+/** Why reading and compaction wait; questions and completions do not. */
+export type HoldReason = "user" | "battery" | "typing";
 
 export interface ModelStatus {
   name: string;
@@ -72,10 +79,20 @@ export interface ModelStatus {
 export interface BaseStatus {
   tokens: number;
   totalTokens: number;
+  /** Files that are in it whole. */
   files: number;
+  /** Files of which only the outline is in it. */
+  outlines: number;
   /** How many files and folders were left out; `fathom/prefill` names them. */
   leftOut: number;
   origin: "memory" | "snapshot" | "computed";
+}
+
+export interface OverlayStatus {
+  files: number;
+  tokens: number;
+  /** Changed files that are only named, because there is no room for their texts until the next compaction. */
+  onlyNamed: number;
 }
 
 /** Shown with everything that the demo model produced. */
@@ -89,6 +106,10 @@ export interface Status {
   model?: ModelStatus;
   reading?: ReadingProgress;
   base?: BaseStatus;
+  /** What changed since the base was read and follows it in each question. Absent: nothing. */
+  overlay?: OverlayStatus;
+  /** Set while reading or compaction waits. */
+  hold?: HoldReason;
   /** Why the last completion showed nothing, or its figures. */
   lastCompletion?: { reason: string; figures?: Figures };
   /** How often the engine process was restarted in this session. */
@@ -114,7 +135,10 @@ export interface PrefillOutcome {
   figures: Figures;
   cancelled: boolean;
   origin: "memory" | "snapshot" | "computed";
+  /** Files that are in the base whole. */
   files: number;
+  /** Files of which only the outline is in it. */
+  outlines: number;
   leftOut: { path: string; reason: string }[];
   savedBytes?: number;
   savedMs?: number;
@@ -125,6 +149,96 @@ export interface PrefillOutcome {
 /** Client → server: read the workspace into the model's context. Progress by `$/progress`; cancelling keeps what is read. */
 export const PrefillRequest = {
   type: new ProtocolRequestType<PrefillParams, PrefillOutcome, never, void, void>("fathom/prefill"),
+};
+
+/** Client → server: let reading and compaction wait, or go on. Answers with the status. */
+export const PauseReadingRequest = {
+  type: new ProtocolRequestType<{ paused: boolean }, Status, never, void, void>("fathom/pauseReading"),
+};
+
+/** What the model has of a file. "overlay": its newest text, after an older one in the base or none; "out": not even its path. */
+export type FileForm = "whole" | "outline" | "path" | "overlay" | "out";
+
+export interface ContextMapFile {
+  /** Path for people; of a folder that is left out, with a slash at the end. */
+  path: string;
+  /** Absent for what cannot be opened. */
+  uri?: string;
+  form: FileForm;
+  /** Tokens in the context; for "path" and "out" an estimate of what it would take. */
+  tokens: number;
+  /** Why it has this form, for people. */
+  reason: string;
+}
+
+export interface ContextMap {
+  /** Name of the workspace. */
+  workspace: string;
+  model?: ModelStatus;
+  files: ContextMapFile[];
+  totals: {
+    windowTokens: number;
+    /** The whole base: instructions, list of files, outlines, whole files. */
+    baseTokens: number;
+    /** The part of it that is read by now. */
+    readTokens: number;
+    wholeTokens: number;
+    outlineTokens: number;
+    /** Instructions, repository name and list of files. */
+    frontTokens: number;
+    overlayTokens: number;
+    /** Left for question and answer. */
+    roomTokens: number;
+    kvBytes: number;
+    checkpoints: number;
+    checkpointBytes: number;
+    /** Snapshots of this workspace, and of all of them. */
+    snapshotBytes: number;
+    allSnapshotBytes: number;
+    snapshotQuotaBytes: number;
+    /** Measured while reading; 0: not yet. */
+    prefillTokensPerSecond: number;
+  };
+  /** How the length of the base was found: one sentence a step, in order. */
+  arithmetic: string[];
+}
+
+/** Client → server: what the model has read, file by file. Works without a model: then every file is a path. */
+export const ContextMapRequest = {
+  type: new ProtocolRequestType<Record<string, never>, ContextMap, never, void, void>("fathom/contextMap"),
+};
+
+/** A state on disk. */
+export interface Snapshot {
+  id: string;
+  /** Folder name of its workspace: a hash, as paths must not be told from outside. */
+  workspace: string;
+  /** True for the workspace that is open. */
+  ofThisWorkspace: boolean;
+  kind: "base" | "partial" | "conversation";
+  createdAt: string;
+  usedAt: string;
+  tokens: number;
+  bytes: number;
+  modelHash: string;
+  kvType: string;
+  /** Only in answers to `fathom/verifySnapshots`: what is wrong with it; it was set aside. */
+  problem?: string;
+}
+
+/** Client → server: the snapshots of all workspaces, newest first. */
+export const ListSnapshotsRequest = {
+  type: new ProtocolRequestType<Record<string, never>, Snapshot[], never, void, void>("fathom/listSnapshots"),
+};
+
+/** Client → server: remove the snapshots with these ids (or beginnings of ids), or all. Answers with what was removed. */
+export const RemoveSnapshotsRequest = {
+  type: new ProtocolRequestType<{ ids: string[] | "all" }, Snapshot[], never, void, void>("fathom/removeSnapshots"),
+};
+
+/** Client → server: read every byte of every snapshot and set aside what is damaged. */
+export const VerifySnapshotsRequest = {
+  type: new ProtocolRequestType<Record<string, never>, Snapshot[], never, void, void>("fathom/verifySnapshots"),
 };
 
 /** One event of a streamed answer, sent as partial result. */

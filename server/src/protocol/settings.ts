@@ -20,6 +20,12 @@ export interface FathomSettings {
     readOnStart: boolean;
     /** Keep the read state on disk. */
     snapshots: boolean;
+    /** Most disk space for the read states of all workspaces, GB (10^9 bytes). */
+    snapshotGigabytes: number;
+    /** How long reading a workspace for the first time may take, minutes; a slow machine reads less of a large one whole. */
+    maxMinutes: number;
+    /** Do not read while the computer runs on battery. */
+    pauseOnBattery: boolean;
   };
   completion: {
     enabled: boolean;
@@ -35,7 +41,15 @@ export interface FathomSettings {
 
 export const DEFAULT_SETTINGS: FathomSettings = {
   model: { path: "", mmproj: "", gpu: "auto", demo: true },
-  context: { maxTokens: 0, kvType: "auto", readOnStart: true, snapshots: true },
+  context: {
+    maxTokens: 0,
+    kvType: "auto",
+    readOnStart: true,
+    snapshots: true,
+    snapshotGigabytes: 20,
+    maxMinutes: 30,
+    pauseOnBattery: true,
+  },
   completion: { enabled: true, maxTokens: 96 },
   chat: { thinking: false, maxTokens: 1024 },
 };
@@ -70,6 +84,15 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
       kvType: read.choice(context.kvType, ["auto", "f16", "q8_0"], d.context.kvType, "context.kvType"),
       readOnStart: read.flag(context.readOnStart, d.context.readOnStart, "context.readOnStart"),
       snapshots: read.flag(context.snapshots, d.context.snapshots, "context.snapshots"),
+      snapshotGigabytes: read.integer(
+        context.snapshotGigabytes,
+        1,
+        10_000,
+        d.context.snapshotGigabytes,
+        "context.snapshotGigabytes",
+      ),
+      maxMinutes: read.integer(context.maxMinutes, 1, 10_080, d.context.maxMinutes, "context.maxMinutes"),
+      pauseOnBattery: read.flag(context.pauseOnBattery, d.context.pauseOnBattery, "context.pauseOnBattery"),
     },
     completion: {
       enabled: read.flag(completion.enabled, d.completion.enabled, "completion.enabled"),

@@ -1,5 +1,5 @@
 // Messages between Fathom's webviews and the extension: one map from kind to payload in each direction.
-import type { Place } from "./messages.ts";
+import type { ContextMap, Place } from "./messages.ts";
 
 /** Chat view → extension. Everything in it is untrusted and checked before use. */
 export interface FromChatView {
@@ -61,6 +61,24 @@ export interface FromPasteView {
 /** Extension → paste panel. */
 export interface ToPasteView {
   refused: { message: string };
+}
+
+/** Context map → extension. Everything in it is untrusted and checked before use. */
+export interface FromContextMapView {
+  ready: null;
+  /** Opens a file; only uris of the last map that was sent are opened. */
+  open: { uri: string };
+  /** The extension compares the command with those that the map offers. */
+  action: { command: string };
+}
+
+/** Extension → context map. */
+export interface ToContextMapView {
+  map: { map: ContextMap };
+  /** One line: model, state, how far reading is; what can be done about it now. */
+  state: { text: string; actions: { title: string; command: string }[] };
+  /** The map could not be made; the one before stays. */
+  failed: { message: string };
 }
 
 /** A message as it is posted: its kind and the payload that belongs to it. */
