@@ -2,7 +2,7 @@
 import type { ChatEntry, FromChatView, ToChatView } from "../server/src/protocol/webview.ts";
 import { button, element } from "./dom.ts";
 import { AnswerView, type EntryActions, questionElement } from "./entries.ts";
-import { loadDraft, receive, saveDraft, sender } from "./host.ts";
+import { loadState, receive, saveState, sender } from "./host.ts";
 
 /** Pixels from the end within which the view follows a growing answer; further up, the user is reading. */
 const FOLLOW_DISTANCE_PX = 48;
@@ -111,7 +111,8 @@ let followed = 0;
 
 newButton.title = "New conversation";
 document.getElementById("app")?.append(header, scroller, composer, announcer);
-input.value = loadDraft();
+const { draft } = loadState();
+input.value = typeof draft === "string" ? draft : "";
 input.addEventListener("input", inputChanged);
 input.addEventListener("keydown", (event) => {
   // While an input method composes, Enter takes its suggestion.
@@ -187,7 +188,7 @@ function fillIn(text: string): void {
 }
 
 function inputChanged(): void {
-  saveDraft(input.value);
+  saveState({ draft: input.value });
   input.style.height = "auto";
   input.style.height = `${Math.min(input.scrollHeight + 2, MAX_INPUT_HEIGHT_PX)}px`;
   sendButton.disabled = input.value.trim() === "";

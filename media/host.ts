@@ -25,13 +25,12 @@ export function receive<M>(handlers: { [K in keyof M]: (payload: M[K]) => void }
   });
 }
 
-/** The question as far as it was typed when the view was hidden. */
-export function loadDraft(): string {
+/** What the view kept when it was hidden; nothing of it is certain. */
+export function loadState(): Record<string, unknown> {
   const state = api.getState();
-  const draft = typeof state === "object" && state !== null && "draft" in state ? state.draft : undefined;
-  return typeof draft === "string" ? draft : "";
+  return typeof state === "object" && state !== null ? (state as Record<string, unknown>) : {};
 }
 
-export function saveDraft(draft: string): void {
-  api.setState({ draft });
+export function saveState(state: Record<string, unknown>): void {
+  api.setState(state);
 }

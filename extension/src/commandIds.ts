@@ -4,6 +4,9 @@
 export const COMMAND_IDS = [
   "fathom.readWorkspace",
   "fathom.stopReading",
+  "fathom.pauseReading",
+  "fathom.resumeReading",
+  "fathom.showContextMap",
   "fathom.editSelection",
   "fathom.acceptEdit",
   "fathom.discardEdit",

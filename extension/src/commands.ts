@@ -4,6 +4,7 @@ import { DoctorRequest, RestartEngineRequest } from "../../server/src/protocol/m
 import type { ChatView } from "./chatView.ts";
 import type { ServerConnection } from "./client.ts";
 import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
+import type { ContextMapView } from "./contextMapView.ts";
 import type { EditPreview } from "./editPreview.ts";
 import { toggleCompletion } from "./ghostText.ts";
 import type { ModelSetup } from "./modelSetup.ts";
@@ -18,6 +19,7 @@ import type { VirtualDocuments } from "./virtualDocuments.ts";
 export interface CommandDependencies extends ScreenshotDependencies {
   log: LogOutputChannel;
   chat: ChatView;
+  contextMap: ContextMapView;
   documents: VirtualDocuments;
   edits: EditPreview;
   models: ModelSetup;
@@ -42,10 +44,13 @@ export function registerCommands(dependencies: CommandDependencies): Disposable[
 }
 
 function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handler> {
-  const { server, log, chat, documents, edits, models, reading } = dependencies;
+  const { server, log, chat, contextMap, documents, edits, models, reading } = dependencies;
   return {
     "fathom.readWorkspace": () => reading.read(),
     "fathom.stopReading": () => reading.stop(),
+    "fathom.pauseReading": () => reading.pause(),
+    "fathom.resumeReading": () => reading.resume(),
+    "fathom.showContextMap": () => contextMap.open(),
     "fathom.editSelection": () => edits.editSelection(),
     "fathom.acceptEdit": () => edits.accept(),
     "fathom.discardEdit": () => edits.discard(),

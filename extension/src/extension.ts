@@ -3,6 +3,7 @@ import { type ExtensionContext, window } from "vscode";
 import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
 import { ServerConnection } from "./client.ts";
 import { registerCommands } from "./commands.ts";
+import { ContextMapView } from "./contextMapView.ts";
 import { EditPreview } from "./editPreview.ts";
 import { GhostText } from "./ghostText.ts";
 import { createLog, topicLog } from "./log.ts";
@@ -22,6 +23,7 @@ export function activate(context: ExtensionContext): void {
   const documents = new VirtualDocuments();
   const statusBar = new StatusBar();
   const chat = new ChatView(context, server, topicLog(log, "chat"));
+  const contextMap = new ContextMapView(context, server, topicLog(log, "map"));
   const edits = new EditPreview(server, documents, topicLog(log, "edit"));
   const models = new ModelSetup(context, server, topicLog(log, "model"));
   const reading = new WorkspaceReading(server, documents, topicLog(log, "reading"));
@@ -34,13 +36,15 @@ export function activate(context: ExtensionContext): void {
     documents,
     statusBar,
     chat,
+    contextMap,
     edits,
     server.onStatus(statusBar.show),
     server.onStatus(chat.showStatus),
+    server.onStatus(contextMap.showStatus),
     server.onStatus(ghostText.noteStatus),
     server.onStatus(models.hintOnce),
     window.registerWebviewViewProvider(CHAT_VIEW_ID, chat),
-    ...registerCommands({ context, server, log, chat, documents, edits, models, reading }),
+    ...registerCommands({ context, server, log, chat, contextMap, documents, edits, models, reading }),
   );
   inBackground(log, server.start());
 }

@@ -22,7 +22,8 @@ export function placeLabel(place: Pick<Place, "path" | "startLine" | "endLine">)
   return first === last ? `${place.path}:${first}` : `${place.path}:${first}-${last}`;
 }
 
-function isInsideWorkspace(uri: Uri): boolean {
+/** True for files below the folders that are open. */
+export function isInsideWorkspace(uri: Uri): boolean {
   // VS Code compares paths as text, so a path that climbs out again would look as if it were inside.
   const climbs = uri.path.split(/[/\\]/).includes("..");
   return !climbs && workspace.getWorkspaceFolder(uri) !== undefined;

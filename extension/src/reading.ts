@@ -1,14 +1,15 @@
 // Reads the workspace into the model's context when the user asks, and stops reading; the server does the reading.
 import { CancellationTokenSource, window } from "vscode";
-import { type PrefillOutcome, PrefillRequest } from "../../server/src/protocol/messages.ts";
+import { PauseReadingRequest, type PrefillOutcome, PrefillRequest } from "../../server/src/protocol/messages.ts";
 import type { ServerConnection } from "./client.ts";
 import type { Log } from "./log.ts";
 import { say } from "./notices.ts";
 import { toReport, withCancellableProgress } from "./progress.ts";
 import { outcomeSentence, readingReport } from "./reports.ts";
+import { holdSentence } from "./statusText.ts";
 import type { VirtualDocuments } from "./virtualDocuments.ts";
 
-/** The commands Read Workspace and Stop Reading. */
+/** The commands Read Workspace, Stop, Pause and Resume Reading. */
 export class WorkspaceReading {
   readonly #server: ServerConnection;
   readonly #documents: VirtualDocuments;
@@ -40,6 +41,18 @@ export class WorkspaceReading {
     if (nStopped === 0 && this.#server.status.state !== "reading") return say("Fathom: nothing is being read.");
     say("Fathom: reading stops; what was read is kept.");
     if (nStopped === 0) await this.#replaceByCancelled();
+  }
+
+  /** Lets reading and compaction wait until {@link resume}; what is read stays. */
+  async pause(): Promise<void> {
+    await this.#server.request(PauseReadingRequest.type, { paused: true });
+    say("Fathom: reading is paused; questions and completions work with what is read.");
+  }
+
+  /** Lets them go on; on battery they wait for another reason, and that is said. */
+  async resume(): Promise<void> {
+    const status = await this.#server.request(PauseReadingRequest.type, { paused: false });
+    say(status.hold === undefined ? "Fathom: reading goes on." : `Fathom: ${holdSentence(status.hold)}`);
   }
 
   /** The server reads without a progress to cancel; a new reading ends the one before, and is itself cancelled as soon as it begins. */

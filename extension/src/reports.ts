@@ -14,10 +14,11 @@ export function doctorReport(rows: readonly DoctorRow[]): string {
 
 /** One sentence: how much was read, how long it took, where it came from. */
 export function outcomeSentence(outcome: PrefillOutcome): string {
-  const { figures, files, leftOut } = outcome;
+  const { figures, files, outlines, leftOut } = outcome;
   const left =
     leftOut.length > 0 ? ` ${leftOut.length === 1 ? "1 was" : `${count(leftOut.length)} were`} left out.` : "";
-  const amount = `${count(files)} files (${count(figures.promptTokens)} tokens)`;
+  const outlined = outlines > 0 ? ` and ${count(outlines)} ${outlines === 1 ? "outline" : "outlines"}` : "";
+  const amount = `${count(files)} files${outlined} (${count(figures.promptTokens)} tokens)`;
   if (outcome.cancelled) return `Reading was stopped; ${amount} are read and kept.${left}`;
   if (outcome.origin === "memory") return `${amount} were already read.${left}`;
   if (outcome.origin === "snapshot") {

@@ -25,12 +25,18 @@ const BACKGROUND: Partial<Record<EngineState, ThemeColor>> = {
 };
 
 /** The links in the tooltip; a trusted Markdown string runs these commands and no others. */
-const TOOLTIP_COMMANDS: readonly CommandId[] = ["fathom.getModel", "fathom.doctor", "fathom.showLog"];
+const TOOLTIP_COMMANDS: readonly CommandId[] = [
+  "fathom.showContextMap",
+  "fathom.getModel",
+  "fathom.doctor",
+  "fathom.showLog",
+];
 
 /** The status bar item. */
 export class StatusBar implements Disposable {
   readonly #item: StatusBarItem = window.createStatusBarItem("fathom.status", StatusBarAlignment.Right, PRIORITY);
   #reading = false;
+  #paused = false;
   #shownAt = 0;
 
   constructor() {
@@ -42,13 +48,15 @@ export class StatusBar implements Disposable {
   readonly show = (status: Status): void => {
     const text = barText(status);
     const isFresh = Date.now() - this.#shownAt < READING_REFRESH_MS;
-    if (this.#reading && status.state === "reading" && text === this.#item.text && isFresh) return;
+    const isSteady = status.reading !== undefined && this.#paused === (status.hold === "user");
+    if (this.#reading === (status.state === "reading") && isSteady && text === this.#item.text && isFresh) return;
     this.#shownAt = Date.now();
     this.#item.text = text;
     this.#item.tooltip = tooltip(status);
     this.#item.backgroundColor = BACKGROUND[status.state];
     this.#item.accessibilityInformation = { label: `Fathom: ${stateLine(status)}`, role: "button" };
     this.#setReading(status.state === "reading");
+    this.#setPaused(status.hold === "user");
   };
 
   dispose(): void {
@@ -60,6 +68,13 @@ export class StatusBar implements Disposable {
     if (reading === this.#reading) return;
     this.#reading = reading;
     void commands.executeCommand("setContext", "fathom.reading", reading);
+  }
+
+  /** The same for Pause and Resume Reading. */
+  #setPaused(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    void commands.executeCommand("setContext", "fathom.paused", paused);
   }
 }
 
@@ -91,6 +106,10 @@ function menuItems(status: Status): MenuItem[] {
     status.state === "reading"
       ? item("debug-stop", "Stop Reading", "fathom.stopReading")
       : item("book", "Read Workspace", "fathom.readWorkspace"),
+    status.hold === "user"
+      ? item("debug-continue", "Resume Reading", "fathom.resumeReading")
+      : item("debug-pause", "Pause Reading", "fathom.pauseReading"),
+    item("layout", "Show Context Map", "fathom.showContextMap"),
     item("cloud-download", "Get Model…", "fathom.getModel"),
     item("zap", "Switch Inline Completions On or Off", "fathom.toggleCompletion"),
     item("refresh", "Restart Engine", "fathom.restartEngine"),
@@ -106,7 +125,7 @@ function tooltip(status: Status): MarkdownString {
   if (status.model?.demo) lines.push("", escapeMarkdown(DEMO_NOTICE));
   lines.push(
     "",
-    "[Get Model…](command:fathom.getModel) · [Doctor](command:fathom.doctor) · [Show Log](command:fathom.showLog)",
+    "[Context Map](command:fathom.showContextMap) · [Get Model…](command:fathom.getModel) · [Doctor](command:fathom.doctor) · [Show Log](command:fathom.showLog)",
   );
   const text = new MarkdownString(lines.join("\n"));
   text.isTrusted = { enabledCommands: [...TOOLTIP_COMMANDS] };

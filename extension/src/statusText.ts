@@ -1,5 +1,13 @@
 // Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
-import type { BaseStatus, EngineState, Figures, ReadingProgress, Status } from "../../server/src/protocol/messages.ts";
+import type {
+  BaseStatus,
+  EngineState,
+  Figures,
+  HoldReason,
+  OverlayStatus,
+  ReadingProgress,
+  Status,
+} from "../../server/src/protocol/messages.ts";
 
 /** Shown wherever the demo model answers. */
 export const DEMO_NOTICE =
@@ -11,7 +19,7 @@ const BAR: Record<EngineState, { icon: string; text: string }> = {
   untrusted: { icon: "workspace-untrusted", text: "Fathom: restricted" },
   starting: { icon: "loading~spin", text: "Fathom" },
   loading: { icon: "loading~spin", text: "Fathom: loading" },
-  reading: { icon: "book", text: "Fathom" },
+  reading: { icon: "book", text: "Fathom: reading" },
   ready: { icon: "sparkle", text: "Fathom" },
   restarting: { icon: "sync~spin", text: "Fathom: restarting" },
   failed: { icon: "error", text: "Fathom: stopped" },
@@ -30,21 +38,50 @@ const ORIGIN: Record<BaseStatus["origin"], string> = {
   computed: "read now",
 };
 
-/** Text of the status bar item, with icon and, while reading, per cent. */
+/** For the status bar; typing is no reason to be named there, it would come and go with every word. */
+const HOLD_BAR: Record<HoldReason, string | undefined> = {
+  user: "paused",
+  battery: "paused: on battery",
+  typing: undefined,
+};
+
+const HOLD: Record<HoldReason, string> = {
+  user: "reading is paused; Resume Reading goes on.",
+  battery: "reading waits while the computer runs on battery.",
+  typing: "reading waits while you type.",
+};
+
+/** Text of the status bar item, with icon and, while reading, per cent and the time that is left. */
 export function barText(status: Status): string {
+  const demo = status.model?.demo ? " (demo)" : "";
   const { icon, text } = BAR[status.state];
-  const reading = status.state === "reading" && status.reading ? ` ${percent(status.reading)} %` : "";
-  return `$(${icon}) ${text}${reading}${status.model?.demo ? " (demo)" : ""}`;
+  const isCalm = status.state === "reading" || status.state === "ready";
+  const hold = status.hold && isCalm ? HOLD_BAR[status.hold] : undefined;
+  const done = status.reading ? ` ${percent(status.reading)} %` : "";
+  if (hold !== undefined) return `$(debug-pause) Fathom: ${hold}${done && ` at${done}`}${demo}`;
+  if (status.reading === undefined) return `$(${icon}) ${text}${demo}`;
+  const left = timeLeft(status.reading);
+  const progress = `${done}${left === undefined ? "" : `, ${left}`}${demo}`;
+  if (status.reading.purpose === "compaction" && isCalm) return `$(layers) Fathom: compacting${progress}`;
+  return status.state === "reading" ? `$(${icon}) ${text}${progress}` : `$(${icon}) ${text}${demo}`;
+}
+
+/** Why reading waits, as a sentence that begins small: it stands after a name. */
+export function holdSentence(hold: HoldReason): string {
+  return HOLD[hold];
 }
 
 /** One line without icons: model, state, how much is read. */
 export function stateLine(status: Status): string {
   const parts = [status.model?.name];
   if (status.reading) parts.push(readingLine(status.reading));
-  else if (status.state !== "ready") parts.push(status.message);
-  else if (status.base) parts.push(`${count(status.base.tokens)} tokens of ${count(status.base.files)} files read`);
-  else if (status.state === "ready") parts.push("ready");
-  return parts.filter((part) => part !== undefined && part !== "").join(" · ");
+  if (status.hold) parts.push(HOLD[status.hold].replace(/[;.].*$/, ""));
+  if (status.reading || status.hold) return joined(parts);
+  if (status.state !== "ready") parts.push(status.message);
+  else if (status.base) parts.push(baseText(status.base, "read"));
+  else parts.push("ready");
+  if (status.overlay) parts.push(`${changedFiles(status.overlay)} since`);
+  return joined(parts);
 }
 
 /** The first line of the tooltip; while reading, with the figures. */
@@ -55,23 +92,28 @@ export function headline(status: Status): string {
 /** Facts for the tooltip, in the order in which they are shown. */
 export function statusFacts(status: Status): { name: string; text: string }[] {
   const facts: { name: string; text: string }[] = [];
-  const { model, base, lastCompletion } = status;
+  const { model, base, overlay, hold, lastCompletion } = status;
   if (model) facts.push({ name: "Model", text: `${model.name}, ${model.gpu}, KV cache ${model.kvType}` });
   if (model) facts.push({ name: "Context", text: `${count(model.contextTokens)} tokens` });
   if (base) facts.push({ name: "Read", text: baseLine(base) });
+  if (overlay) facts.push({ name: "Changed since", text: overlayLine(overlay) });
+  if (hold) facts.push({ name: "Waiting", text: HOLD[hold] });
   if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
   if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
   return facts;
 }
 
-/** How far reading is: `reading 12,000 of 80,000 tokens, 31 of 212 files, 15 %, 900 tokens/s`. */
+/** How far reading is: `reading 12,000 of 80,000 tokens, 31 of 212 files, 15 %, 900 tokens/s, 2 min left`. */
 export function readingLine(reading: ReadingProgress): string {
+  const what = reading.purpose === "compaction" ? "compaction: " : "";
+  const left = timeLeft(reading);
   const parts = [
-    `${PHASE[reading.phase]} ${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`,
+    `${what}${PHASE[reading.phase]} ${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`,
     `${count(reading.doneFiles)} of ${count(reading.totalFiles)} files`,
     `${percent(reading)} %`,
   ];
   if (reading.tokensPerSecond > 0) parts.push(`${count(reading.tokensPerSecond)} tokens/s`);
+  if (left !== undefined) parts.push(left);
   return parts.join(", ");
 }
 
@@ -127,9 +169,36 @@ function rate(tokens: number, ms: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);
 }
 
+/** In steps that do not flicker: whole minutes, below one minute tens of seconds. */
+function timeLeft({ secondsLeft }: ReadingProgress): string | undefined {
+  if (secondsLeft === undefined || !Number.isFinite(secondsLeft)) return undefined;
+  if (secondsLeft < 5) return "a moment left";
+  if (secondsLeft < 55) return `${Math.ceil(secondsLeft / 10) * 10} s left`;
+  const minutes = Math.max(1, Math.round(secondsLeft / 60));
+  return minutes < 60 ? `${minutes} min left` : `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}
+
+function baseText({ tokens, files, outlines }: BaseStatus, verb: string): string {
+  const outlined = outlines > 0 ? ` and ${count(outlines)} ${outlines === 1 ? "outline" : "outlines"}` : "";
+  return `${count(tokens)} tokens of ${count(files)} ${files === 1 ? "file" : "files"}${outlined} ${verb}`.trimEnd();
+}
+
 function baseLine(base: BaseStatus): string {
   const leftOut = base.leftOut > 0 ? `, ${count(base.leftOut)} left out` : "";
-  return `${count(base.tokens)} tokens of ${count(base.files)} files${leftOut}, ${ORIGIN[base.origin]}`;
+  return `${baseText(base, "")}${leftOut}, ${ORIGIN[base.origin]}`;
+}
+
+function changedFiles({ files }: OverlayStatus): string {
+  return `${count(files)} changed ${files === 1 ? "file" : "files"}`;
+}
+
+function overlayLine(overlay: OverlayStatus): string {
+  const named = overlay.onlyNamed > 0 ? `; ${count(overlay.onlyNamed)} more only named, for want of room` : "";
+  return `${changedFiles(overlay)}, ${count(overlay.tokens)} tokens${named}`;
+}
+
+function joined(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== "").join(" · ");
 }
 
 function completionLine(last: NonNullable<Status["lastCompletion"]>): string {

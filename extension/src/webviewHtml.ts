@@ -4,7 +4,7 @@ import { Uri, type Webview, type WebviewOptions } from "vscode";
 
 export interface PageOptions {
   /** Base name of the script and style sheet in dist/media. */
-  name: "chat" | "pasteImage";
+  name: "chat" | "contextMap" | "pasteImage";
   title: string;
   /** True if the page shows an image that it made itself (`blob:`); no page loads one from elsewhere. */
   showsOwnImages: boolean;

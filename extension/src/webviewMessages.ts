@@ -1,5 +1,6 @@
 // Checks what webviews post: a webview is untrusted, so anything that is not exactly a known message is dropped.
-import type { FromChatView, FromPasteView, Message } from "../../server/src/protocol/webview.ts";
+import type { FromChatView, FromContextMapView, FromPasteView, Message } from "../../server/src/protocol/webview.ts";
+import { MAP_COMMANDS } from "./contextMapActions.ts";
 import { FAILURE_COMMANDS } from "./failures.ts";
 
 /** UTF-16 units. A question with a long log pasted into it fits; a runaway message does not. */
@@ -40,6 +41,18 @@ const PASTE_READERS: Readers<FromPasteView> = {
   cancel: nothing,
 };
 
+const MAP_READERS: Readers<FromContextMapView> = {
+  ready: nothing,
+  open: (payload) => {
+    const { uri } = fields(payload);
+    return isText(uri, MAX_URI_CHARS) ? { uri } : undefined;
+  },
+  action: (payload) => {
+    const { command } = fields(payload);
+    return typeof command === "string" && MAP_COMMANDS.has(command) ? { command } : undefined;
+  },
+};
+
 /** The message of the chat view, or undefined if it is not exactly one of the known ones. */
 export function readChatMessage(posted: unknown): Message<FromChatView> | undefined {
   return readMessage(CHAT_READERS, posted);
@@ -48,6 +61,11 @@ export function readChatMessage(posted: unknown): Message<FromChatView> | undefi
 /** The message of the paste panel, or undefined if it is not exactly one of the known ones. */
 export function readPasteMessage(posted: unknown): Message<FromPasteView> | undefined {
   return readMessage(PASTE_READERS, posted);
+}
+
+/** The message of the context map, or undefined if it is not exactly one of the known ones. */
+export function readContextMapMessage(posted: unknown): Message<FromContextMapView> | undefined {
+  return readMessage(MAP_READERS, posted);
 }
 
 /** True for http and https; `command:`, `file:` and all others are refused. */
