@@ -1,6 +1,7 @@
 // Builds everything that ships into dist/: one bundle per process, the webviews, prompts and the demo model.
 import { cp, rm } from "node:fs/promises";
 import { type BuildOptions, build } from "esbuild";
+import { GRAMMARS } from "./server/src/syntax/languages.ts";
 
 /** Native packages stay outside the bundles: they load binaries by their own paths. */
 const NATIVE = ["node-llama-cpp", "@fugood/llama.node"];
@@ -27,6 +28,7 @@ await rm("dist", { recursive: true, force: true });
 await Promise.all([
   build({ ...esm, entryPoints: { server: "server/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { cli: "server/src/cli.ts" }, outdir: "dist", external: NATIVE }),
+  build({ ...esm, entryPoints: { syntax: "server/src/syntax/syntaxWorker.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { engine: "engine/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { vision: "engine/src/visionMain.ts" }, outdir: "dist", external: NATIVE }),
   build({
@@ -43,10 +45,16 @@ await Promise.all([
     target: "es2022",
     format: "iife",
     sourcemap: "linked",
-    entryPoints: { chat: "media/chat.ts", pasteImage: "media/pasteImage.ts" },
+    entryPoints: { chat: "media/chat.ts", contextMap: "media/contextMap.ts", pasteImage: "media/pasteImage.ts" },
     outdir: "dist/media",
   }),
   cp("server/src/prompts", "dist/prompts", { recursive: true }),
   cp("engine/models", "dist/models", { recursive: true, filter: (source) => !source.endsWith("training") }),
+  // The parser's runtime looks for its wasm beside its own code.
+  cp("node_modules/web-tree-sitter/web-tree-sitter.wasm", "dist/web-tree-sitter.wasm"),
+  ...GRAMMARS.map((name) => {
+    const file = `tree-sitter-${name}.wasm`;
+    return cp(`node_modules/@vscode/tree-sitter-wasm/wasm/${file}`, `dist/grammars/${file}`);
+  }),
   cp("media", "dist/media", { recursive: true, filter: (source) => !/\.(ts|json)$|screenshots/.test(source) }),
 ]);

@@ -1,11 +1,21 @@
 // The entry of all measurements: finds the bench by its name, reads its options, prints its figures as JSON or as a table.
 import { parseArgs } from "node:util";
+import { editBench } from "./edit.ts";
+import { longContextBench } from "./longctx.ts";
 import { type Bench, type Figures, UsageError } from "./measuring.ts";
 import { overheadBench } from "./overhead.ts";
 import { prefillBench } from "./prefill.ts";
 import { snapshotBench } from "./snapshot.ts";
+import { warmBench } from "./warm.ts";
 
-const BENCHES: Record<string, Bench> = { prefill: prefillBench, snapshot: snapshotBench, overhead: overheadBench };
+const BENCHES: Record<string, Bench> = {
+  warm: warmBench,
+  edit: editBench,
+  prefill: prefillBench,
+  snapshot: snapshotBench,
+  longctx: longContextBench,
+  overhead: overheadBench,
+};
 
 const USAGE_EXIT_CODE = 2;
 

@@ -1,5 +1,6 @@
 // What the benches share: their shape, options, prompts of an exact length, and a few sums; knows no single bench.
 
+import { join } from "node:path";
 import type { Engine, KvType, LoadOptions, PromptPart } from "../../engine/src/api.ts";
 import { createLlamaCppBackend } from "../../engine/src/backends/llamaCpp.ts";
 import { createEngine } from "../../engine/src/engine.ts";
@@ -20,7 +21,10 @@ export interface Bench {
 export class UsageError extends Error {}
 
 /** Room after the base for a question and its answer, tokens. */
-const ROOM_TOKENS = 2048;
+export const ROOM_TOKENS = 2048;
+
+/** The engine process as it ships. */
+export const BUILT_ENGINE = join(import.meta.dirname, "../../dist/engine.mjs");
 
 /** Enough for every checkpoint that the policy would place. */
 const CHECKPOINT_BYTES = 2 ** 30;
@@ -110,7 +114,8 @@ async function beginningOf(engine: Engine, text: string, tokens: number): Promis
   return text.slice(0, shortest);
 }
 
-function codeFile(number: number): string {
+/** @returns The text of a made-up source file, the same each time. */
+export function codeFile(number: number): string {
   const lines = Array.from({ length: LINES_OF_ONE_FILE }, (_, line) => {
     const seed = (number * LINES_OF_ONE_FILE + line) * 7919;
     return `export function value${seed % 99991}(index: number, length: number) { return index * ${seed % 89} + length; }`;
@@ -127,4 +132,32 @@ export function median(values: readonly number[]): number {
 /** Rounds for print. */
 export function rounded(value: number, digits = 0): number {
   return Number(value.toFixed(digits));
+}
+
+/** Length of a stretch whose speed is reported, tokens. */
+const SEGMENT_TOKENS = 16_384;
+
+/** Speeds of the stretches that have been passed, tokens per second. */
+export class SegmentClock {
+  readonly segments: number[] = [];
+  readonly #report: (line: string) => void;
+  #from = { tokens: 0, at: performance.now() };
+
+  constructor(report: (line: string) => void) {
+    this.#report = report;
+  }
+
+  tick(tokens: number): void {
+    if (tokens - this.#from.tokens >= SEGMENT_TOKENS) this.finish(tokens);
+  }
+
+  /** Ends the last stretch, however short. */
+  finish(tokens: number): void {
+    if (tokens === this.#from.tokens) return;
+    const now = performance.now();
+    const speed = rounded(((tokens - this.#from.tokens) / (now - this.#from.at)) * 1000);
+    this.segments.push(speed);
+    this.#report(`${tokens} tokens, ${speed} per second`);
+    this.#from = { tokens, at: now };
+  }
 }

@@ -1,6 +1,5 @@
 // Measures what the engine adds to the bare runtime: the same tokens through the engine process and straight, in turns.
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Token as LlamaToken } from "node-llama-cpp";
 import type { Engine, PromptPart } from "../../engine/src/api.ts";
 import type { Token } from "../../engine/src/backend.ts";
@@ -11,6 +10,7 @@ import { EngineHost } from "../../server/src/engineHost.ts";
 import { ENGINE_ENTRY, loadStraight } from "../model/harness.ts";
 import {
   type Bench,
+  BUILT_ENGINE,
   COMMON_OPTIONS,
   median,
   partsOfLength,
@@ -19,8 +19,6 @@ import {
   rounded,
   type Setup,
 } from "./measuring.ts";
-
-const BUILT_ENTRY = join(import.meta.dirname, "../../dist/engine.mjs");
 
 /** The engine's batch on a CPU (engine.ts). */
 const BATCH_TOKENS = 512;
@@ -51,7 +49,7 @@ export const overheadBench: Bench = {
     const adaptive = positiveInteger(values, "adaptive") !== undefined;
     const setup = readSetup({ chunk: adaptive ? undefined : String(BATCH_TOKENS), ...values }, 16_384);
     const rounds = positiveInteger(values, "rounds") ?? DEFAULT_ROUNDS;
-    const entry = existsSync(BUILT_ENTRY) ? BUILT_ENTRY : ENGINE_ENTRY;
+    const entry = existsSync(BUILT_ENGINE) ? BUILT_ENGINE : ENGINE_ENTRY;
     const ignore = () => {};
     const engine = new EngineHost({ entry, log: ignore, onCrash: ignore, onRestarted: ignore });
     try {
@@ -70,7 +68,7 @@ export const overheadBench: Bench = {
         batch: BATCH_TOKENS,
         threads: info.threads,
         kvType: info.kvType,
-        entry: entry === BUILT_ENTRY ? "dist" : "source",
+        entry: entry === BUILT_ENGINE ? "dist" : "source",
         model: info.name,
       };
     } finally {

@@ -1,8 +1,13 @@
 // Measures reading a long base: tokens per second, over the whole and for each stretch, and the memory that it takes.
-import { type Bench, COMMON_OPTIONS, createLocalEngine, partsOfLength, readSetup, rounded } from "./measuring.ts";
-
-/** Length of a stretch whose speed is reported, tokens. */
-const SEGMENT_TOKENS = 16_384;
+import {
+  type Bench,
+  COMMON_OPTIONS,
+  createLocalEngine,
+  partsOfLength,
+  readSetup,
+  rounded,
+  SegmentClock,
+} from "./measuring.ts";
 
 const BYTES_PER_MB = 1e6;
 
@@ -42,28 +47,3 @@ export const prefillBench: Bench = {
     };
   },
 };
-
-/** Speeds of the stretches that have been passed, tokens per second. */
-class SegmentClock {
-  readonly segments: number[] = [];
-  readonly #report: (line: string) => void;
-  #from = { tokens: 0, at: performance.now() };
-
-  constructor(report: (line: string) => void) {
-    this.#report = report;
-  }
-
-  tick(tokens: number): void {
-    if (tokens - this.#from.tokens >= SEGMENT_TOKENS) this.finish(tokens);
-  }
-
-  /** Ends the last stretch, however short. */
-  finish(tokens: number): void {
-    if (tokens === this.#from.tokens) return;
-    const now = performance.now();
-    const speed = rounded(((tokens - this.#from.tokens) / (now - this.#from.at)) * 1000);
-    this.segments.push(speed);
-    this.#report(`${tokens} tokens, ${speed} per second`);
-    this.#from = { tokens, at: now };
-  }
-}

@@ -163,6 +163,10 @@ export class FakeSequence implements BackendSequence {
     return this.#checkpoints.length * (this.#options.checkpointBytes ?? 1);
   }
 
+  get checkpointCount(): number {
+    return this.#checkpoints.length;
+  }
+
   /** Lengths that have a checkpoint, ascending. */
   get checkpoints(): readonly number[] {
     return this.#checkpoints;

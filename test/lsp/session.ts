@@ -44,6 +44,8 @@ export const FILES: Record<string, string> = {
 
 export interface SessionOptions {
   files?: Record<string, string>;
+  /** A folder that is there already, e.g. of a session that was stopped; no files are written. */
+  folder?: string;
   settings?: Record<string, unknown>;
   /** Answer `workspace/configuration`, as VS Code does; else settings go with the start options. */
   asksConfiguration?: boolean;
@@ -64,10 +66,11 @@ export class Session {
   #waiting: { test: (status: Status) => boolean; found: (status: Status) => void }[] = [];
 
   constructor(options: SessionOptions) {
-    this.folder = mkdtempSync(join(tmpdir(), "fathom-lsp-"));
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), "fathom-lsp-"));
     this.storageDir = options.storageDir ?? mkdtempSync(join(tmpdir(), "fathom-storage-"));
     this.#settings = options.settings ?? settingsForTiny();
-    for (const [path, text] of Object.entries(options.files ?? FILES)) this.write(path, text);
+    const files = options.folder === undefined ? (options.files ?? FILES) : {};
+    for (const [path, text] of Object.entries(files)) this.write(path, text);
     this.#child = spawn(process.execPath, [SERVER, "--stdio"], { stdio: ["pipe", "pipe", "pipe"] });
     this.#exit = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.stderr?.on("data", (data: Buffer) => this.logs.push(data.toString()));
@@ -204,12 +207,18 @@ export class Session {
     return new CancellationTokenSource();
   }
 
-  /** Ends in the order that LSP wants. @returns The server's exit code. */
-  async end(): Promise<number | null> {
+  /** Ends in the order that LSP wants and keeps the folders. @returns The server's exit code. */
+  async stop(): Promise<number | null> {
     await this.connection.sendRequest("shutdown");
     await this.connection.sendNotification("exit");
     const code = await this.#exit;
     this.connection.dispose();
+    return code;
+  }
+
+  /** The same, and removes the folders. */
+  async end(): Promise<number | null> {
+    const code = await this.stop();
     for (const folder of [this.folder, this.storageDir]) rmSync(folder, { recursive: true, force: true });
     return code;
   }

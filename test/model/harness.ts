@@ -103,6 +103,9 @@ function recordSequence(recorder: Recorder, name: RuntimeCall["sequence"], inner
     get checkpointBytes() {
       return inner.checkpointBytes;
     },
+    get checkpointCount() {
+      return inner.checkpointCount;
+    },
     tokens: () => inner.tokens(),
     reachableLength: (length) => inner.reachableLength(length),
     evaluate: (tokens) => record("evaluate", () => inner.evaluate(tokens)),

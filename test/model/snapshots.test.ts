@@ -11,9 +11,10 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { KvType, LoadOptions, PrefillResult, PromptPart } from "../../engine/src/api.ts";
-import { type SnapshotKey, SnapshotStore, snapshotId } from "../../engine/src/snapshotStore.ts";
+import { snapshotId } from "../../engine/src/snapshotFiles.ts";
+import { SnapshotStore } from "../../engine/src/snapshotStore.ts";
 import { EngineHost } from "../../server/src/engineHost.ts";
 import {
   type Answer,
@@ -39,6 +40,11 @@ function options(changes: Partial<LoadOptions> = {}): LoadOptions {
   return loadOptions({ contextTokens: 4096, chunkTokens: 256, ...changes });
 }
 
+/** Plenty for everything these tests save. */
+function snapshotsIn(dir: string) {
+  return { dir, quotaBytes: 1e12 };
+}
+
 describe("snapshots", () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let test: TestEngine;
@@ -58,7 +64,7 @@ describe("snapshots", () => {
   });
 
   beforeEach(() => {
-    snapshotDir = join(folder.path, "work");
+    snapshotDir = join(folder.path, "root", "work");
   });
 
   afterEach(() => {
@@ -90,7 +96,7 @@ describe("snapshots", () => {
         const expected = uninterrupted.get(kvType)!;
         const first = startHost();
         await first.load(options({ kvType }));
-        const written = await first.prefill({ parts: PARTS, snapshotDir });
+        const written = await first.prefill({ parts: PARTS, snapshots: snapshotsIn(snapshotDir) });
         assert.deepEqual([written.origin, written.notes], ["computed", []]);
         assert.ok(written.saved !== undefined && written.saved.bytes > 0);
         const pid = first.pid;
@@ -98,7 +104,7 @@ describe("snapshots", () => {
         const second = startHost();
         await second.load(options({ kvType }));
         assert.notEqual(second.pid, pid);
-        const read = await second.prefill({ parts: PARTS, snapshotDir });
+        const read = await second.prefill({ parts: PARTS, snapshots: snapshotsIn(snapshotDir) });
         assert.deepEqual([read.origin, read.notes, read.saved], ["snapshot", [], undefined]);
         assert.equal(read.restored?.bytes, written.saved.bytes);
         assert.deepEqual([read.figures.reusedTokens, read.figures.evaluatedTokens], [expected.tokens, 0]);
@@ -115,30 +121,38 @@ describe("snapshots", () => {
 
   describe("in this process", () => {
     let saved: PrefillResult;
-    let key: SnapshotKey;
+    let id: string;
+    let modelHash: string;
     /** Written once, copied for each test. */
     let original: string;
     let stateFile: string;
     let headerFile: string;
+    /** Of the base that is read again and again. */
+    let wantedTokens: number[];
 
     before(async () => {
-      original = join(folder.path, "original");
-      const { modelHash } = await test.engine.load(options());
-      saved = await test.engine.prefill({ parts: PARTS, snapshotDir: original });
-      key = { modelHash, runtime: test.recorder.backend.runtime, kvType: "f16", layoutHash: saved.layoutHash };
+      original = join(folder.path, "original", "work");
+      ({ modelHash } = await test.engine.load(options()));
+      saved = await test.engine.prefill({ parts: PARTS, snapshots: snapshotsIn(original) });
+      wantedTokens = test.recorder.longTokens();
+      id = snapshotId(identity(), saved.layoutHash, saved.figures.promptTokens);
     });
 
     beforeEach(async () => {
       cpSync(original, snapshotDir, { recursive: true });
-      stateFile = join(snapshotDir, `${snapshotId(key)}.state`);
-      headerFile = join(snapshotDir, `${snapshotId(key)}.json`);
+      stateFile = join(snapshotDir, `${id}.state`);
+      headerFile = join(snapshotDir, `${id}.json`);
       await test.engine.load(options());
       test.recorder.calls.length = 0;
     });
 
+    function identity() {
+      return { modelHash, runtime: test.recorder.backend.runtime, kvType: "f16" as const };
+    }
+
     /** Reads the base with what is in the folder now, and checks that the answer is the right one. */
     async function readAndAnswer(parts: PromptPart[] = PARTS): Promise<PrefillResult> {
-      const result = await test.engine.prefill({ parts, snapshotDir });
+      const result = await test.engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       assert.equal(result.cancelled, false);
       const expected = uninterrupted.get("f16")!;
       assert.equal(difference(answerOf(await test.engine.generate(ASK)), expected.answer), 0);
@@ -174,39 +188,44 @@ describe("snapshots", () => {
     it("replace a beginning that is in memory, and nothing is evaluated", async () => {
       await test.engine.prefill({ parts: PARTS.slice(0, 3) });
       test.recorder.calls.length = 0;
-      const { origin, figures } = await test.engine.prefill({ parts: PARTS, snapshotDir });
+      const { origin, figures } = await test.engine.prefill({ parts: PARTS, snapshots: snapshotsIn(snapshotDir) });
       assert.deepEqual([origin, figures.evaluatedTokens], ["snapshot", 0]);
       assert.equal(evaluatedTokens(test.recorder.calls), 0);
       await readAndAnswer();
     });
 
-    it("are not asked for when all is in memory", async () => {
+    it("are not asked for when all is in memory, but written again if they are gone", async () => {
       await test.engine.prefill({ parts: PARTS });
       rmSync(snapshotDir, { recursive: true });
       const { origin, saved: again } = await readAndAnswer();
-      assert.deepEqual([origin, again], ["memory", undefined]);
+      assert.deepEqual([origin, again?.tokens], ["memory", wantedTokens.length]);
     });
 
     it("are listed", async () => {
-      const [info, ...more] = await test.engine.listSnapshots(snapshotDir);
+      const [info, ...more] = await test.engine.listSnapshots(dirname(snapshotDir));
       assert.deepEqual(more, []);
-      const { createdAt, ...rest } = info!;
-      assert.ok(!Number.isNaN(Date.parse(createdAt)));
-      const { modelHash, layoutHash, kvType } = key;
+      const { createdAt, usedAt, ...rest } = info!;
+      assert.ok(!Number.isNaN(Date.parse(createdAt)) && !Number.isNaN(Date.parse(usedAt)));
       const { tokens } = uninterrupted.get("f16")!;
-      assert.deepEqual(rest, { id: snapshotId(key), tokens, bytes: saved.saved!.bytes, modelHash, layoutHash, kvType });
+      const { layoutHash } = saved;
+      const { bytes } = saved.saved!;
+      const kind = "base";
+      assert.deepEqual(rest, { id, workspace: "work", kind, tokens, bytes, modelHash, layoutHash, kvType: "f16" });
       assert.deepEqual(await test.engine.listSnapshots(join(folder.path, "missing")), []);
     });
 
     it("are not written for a base that is read faster than restored", async () => {
-      const { saved: written, notes } = await test.engine.prefill({ parts: PARTS.slice(0, 2), snapshotDir });
+      const { saved: written, notes } = await test.engine.prefill({
+        parts: PARTS.slice(0, 2),
+        snapshots: snapshotsIn(snapshotDir),
+      });
       assert.deepEqual([written, notes], [undefined, []]);
     });
 
     it("of another model or KV type are left alone", async () => {
       const names = readdirSync(snapshotDir);
       await test.engine.load(options({ kvType: "q8_0" }));
-      const { origin, notes } = await test.engine.prefill({ parts: PARTS, snapshotDir });
+      const { origin, notes } = await test.engine.prefill({ parts: PARTS, snapshots: snapshotsIn(snapshotDir) });
       assert.deepEqual([origin, notes], ["computed", []]);
       for (const name of names) assert.ok(existsSync(join(snapshotDir, name)));
     });
@@ -247,7 +266,7 @@ describe("snapshots", () => {
 
     it("are set aside when the header is of an older format", async () => {
       rewriteHeader((header) => ({ ...header, format: 0 }));
-      await isSetAside(/format 0, this version reads 1/);
+      await isSetAside(/format 0, this version reads 2/);
     });
 
     it("are set aside when the header is empty", async () => {
@@ -276,22 +295,22 @@ describe("snapshots", () => {
       const modelFile = join(folder.path, "seed2.gguf");
       writeTinyModel(modelFile, { seed: 2 });
       await renameSnapshotOf(options({ modelFile }), PARTS);
-      await isSetAside(/belongs to another model/);
+      await isSetAside(/not its own name/);
     });
 
     it("of another KV type are set aside under this one's name", async () => {
       await renameSnapshotOf(options({ kvType: "q8_0" }), PARTS);
-      await isSetAside(/another KV cache type/);
+      await isSetAside(/not its own name/);
     });
 
     it("of another layout are set aside under this one's name", async () => {
       await renameSnapshotOf(options(), sourceFiles(8, 500));
-      await isSetAside(/another layout/);
+      await isSetAside(/not its own name/);
     });
 
     it("that hold other tokens than their header says are set aside", async () => {
-      const foreign = join(folder.path, "otherLayout");
-      await test.engine.prefill({ parts: sourceFiles(8, 500), snapshotDir: foreign });
+      const foreign = join(folder.path, "elsewhere", "otherLayout");
+      await test.engine.prefill({ parts: sourceFiles(8, 500), snapshots: snapshotsIn(foreign) });
       await forge(join(foreign, readdirSync(foreign).find((name) => name.endsWith(".state"))!));
       rmSync(foreign, { recursive: true });
       await test.engine.load(options());
@@ -325,7 +344,7 @@ describe("snapshots", () => {
     ];
     for (const [name, dir] of unwritable) {
       it(`cost only a note when their folder ${name}`, async () => {
-        const result = await test.engine.prefill({ parts: PARTS, snapshotDir: dir() });
+        const result = await test.engine.prefill({ parts: PARTS, snapshots: snapshotsIn(dir()) });
         assert.deepEqual([result.cancelled, result.origin, result.saved], [false, "computed", undefined]);
         assert.equal(result.figures.evaluatedTokens, result.figures.promptTokens);
         assert.ok(result.notes.length > 0);
@@ -344,7 +363,7 @@ describe("snapshots", () => {
     async function renameSnapshotOf(load: LoadOptions, parts: PromptPart[]): Promise<void> {
       rmSync(snapshotDir, { recursive: true });
       await test.engine.load(load);
-      await test.engine.prefill({ parts, snapshotDir });
+      await test.engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       for (const name of readdirSync(snapshotDir)) {
         renameSync(join(snapshotDir, name), name.endsWith(".json") ? headerFile : stateFile);
       }
@@ -353,8 +372,9 @@ describe("snapshots", () => {
 
     /** Puts a state with a valid header of this key into the folder, whatever it holds. */
     async function forge(state: string): Promise<void> {
-      const store = new SnapshotStore(snapshotDir);
-      await store.save(key, uninterrupted.get("f16")!.tokens, async (file) => copyFileSync(state, file));
+      const store = new SnapshotStore(snapshotsIn(snapshotDir));
+      const copy = async (file: string) => copyFileSync(state, file);
+      await store.save(identity(), "base", wantedTokens, 0, copy);
     }
   });
 });

@@ -29,6 +29,47 @@ describe("age order", () => {
       assert.deepEqual(await order(root), ["older.ts", "a.ts", "b.ts", "newer.ts"]);
     }));
 
+  it("counts files that differ from the last commit as changed at their time on disk, staged or not", () =>
+    withTree({ "a.ts": "1", "b.ts": "1", "c.ts": "1", "d.ts": "1" }, async (root) => {
+      commit(root, 1000);
+      for (const name of ["a.ts", "b.ts", "c.ts"]) await writeInto(root, name, "2");
+      git(root, ["add", "b.ts", "c.ts"]);
+      await writeInto(root, "c.ts", "1");
+      await setTime(root, "a.ts", 3000);
+      await setTime(root, "b.ts", 2000);
+      await setTime(root, "c.ts", 4000);
+      // c.ts is staged, but its content on disk is the last commit's.
+      assert.deepEqual(await order(root), ["c.ts", "d.ts", "b.ts", "a.ts"]);
+    }));
+
+  it("does not take other times on disk or other line ends for changes", () =>
+    withTree({ "a.ts": "1\n2\n", "b.ts": "1", "c.ts": "1" }, async (root) => {
+      commit(root, 1000);
+      await writeInto(root, "c.ts", "2");
+      commit(root, 2000);
+      await writeInto(root, "a.ts", "1\r\n2\r\n");
+      await setTime(root, "a.ts", 9000);
+      await setTime(root, "b.ts", 8000);
+      assert.deepEqual(await order(root), ["a.ts", "b.ts", "c.ts"]);
+    }));
+
+  it("is the same in every clean checkout and for files in any order", () =>
+    withTree({ "b.ts": "1", "a.ts": "1", "sub/c.ts": "1" }, async (root) => {
+      commit(root, 1000);
+      await writeInto(root, "a.ts", "2");
+      commit(root, 2000);
+      await withTree({}, async (other) => {
+        git(other, ["clone", "--quiet", root, "copy"]);
+        const copy = join(other, "copy");
+        await setTime(copy, "b.ts", 5000);
+        assert.deepEqual(await order(copy), await order(root));
+        const folders = [{ name: "repo", path: root }];
+        const { files } = await collectFiles(folders);
+        const ordered = await orderByAge(folders, files);
+        assert.deepEqual(await orderByAge(folders, files.reverse()), ordered);
+      });
+    }));
+
   it("counts a renamed file as changed", () =>
     withTree({ "a.ts": "1", "b.ts": "1" }, async (root) => {
       commit(root, 1000);
@@ -90,9 +131,14 @@ describe("age order", () => {
       git(root, ["update-ref", "HEAD", signed.trim()]);
       await writeInto(root, "trap.sh", `#!/bin/sh\ntouch '${join(root, "ran.ts")}'\n`);
       await chmod(join(root, "trap.sh"), 0o700);
-      for (const key of ["gpg.program", "core.fsmonitor", "core.pager", "diff.external"]) {
+      const programs = ["gpg.program", "core.fsmonitor", "core.pager", "diff.external"];
+      // A clean filter runs when git compares a file that may have changed with what it has.
+      for (const key of [...programs, "filter.trap.clean", "filter.trap.process", "diff.trap.textconv"]) {
         git(root, ["config", key, join(root, "trap.sh")]);
       }
+      await writeInto(root, ".git/info/attributes", "* filter=trap diff=trap\n");
+      await writeInto(root, "a.ts", "2");
+      await setTime(root, "a.ts", 900);
       git(root, ["config", "log.showSignature", "true"]);
       assert.deepEqual(await order(root), ["a.ts", "b.ts", "trap.sh"]);
       assert.deepEqual(await order(root), ["a.ts", "b.ts", "trap.sh"], "no ran.ts");

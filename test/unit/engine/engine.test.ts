@@ -23,6 +23,11 @@ function files(count: number, name = "file"): PromptPart[] {
   });
 }
 
+/** Plenty for everything these tests save. */
+function snapshotsIn(dir: string) {
+  return { dir, quotaBytes: 1e12 };
+}
+
 describe("engine", () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let engine: Engine;
@@ -66,7 +71,7 @@ describe("engine", () => {
       assert.ok(read.every(({ phase, totalTokens }) => phase === "prefill" && totalTokens === figures.promptTokens));
       assert.deepEqual(
         read.map(({ doneTokens }) => doneTokens),
-        [...Array.from({ length: 10 }, (_, index) => (index + 1) * CHUNK), figures.promptTokens, figures.promptTokens],
+        [...Array.from({ length: 10 }, (_, index) => (index + 1) * CHUNK), figures.promptTokens],
       );
       assert.deepEqual([...new Set(read.map(({ label }) => label))], ["file0", "file1", "file2", "file3"]);
       assert.equal(read.at(-1)?.doneLabels, 4);
@@ -154,12 +159,12 @@ describe("engine", () => {
       let newer: Promise<PrefillResult> | undefined;
       let evaluated = 0;
       const older = engine.prefill(
-        { parts: files(12), snapshotDir },
+        { parts: files(12), snapshots: snapshotsIn(snapshotDir) },
         {
           onProgress: ({ phase }) => {
             if (phase !== "save" || newer !== undefined) return;
             evaluated = long().evaluated;
-            newer = engine.prefill({ parts: unlabelled });
+            newer = engine.prefill({ parts: unlabelled, snapshots: snapshotsIn(snapshotDir) });
           },
         },
       );
@@ -181,12 +186,15 @@ describe("engine", () => {
     it("are saved at the end, and restored when the context is empty", async () => {
       const snapshotDir = join(folder.path, "snapshots");
       const phases: string[] = [];
-      const first = await engine.prefill({ parts, snapshotDir }, { onProgress: ({ phase }) => phases.push(phase) });
-      assert.deepEqual([...new Set(phases)], ["tokenize", "restore", "prefill", "save"]);
+      const first = await engine.prefill(
+        { parts, snapshots: snapshotsIn(snapshotDir) },
+        { onProgress: ({ phase }) => phases.push(phase) },
+      );
+      assert.deepEqual([...new Set(phases)], ["tokenize", "prefill", "save"]);
       assert.ok(first.saved);
       const { tokens } = await ask("Q");
       await engine.load(loadOptions({ contextTokens: 40_000, chunkTokens: CHUNK }));
-      const second = await engine.prefill({ parts, snapshotDir });
+      const second = await engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       assert.deepEqual([second.origin, long().evaluated, second.saved], ["snapshot", 0, undefined]);
       assert.equal(second.layoutHash, first.layoutHash);
       assert.deepEqual((await ask("Q")).tokens, tokens);
@@ -196,7 +204,7 @@ describe("engine", () => {
       const snapshotDir = join(folder.path, "snapshots");
       let asked: Promise<unknown> | undefined;
       await engine.prefill(
-        { parts, snapshotDir },
+        { parts, snapshots: snapshotsIn(snapshotDir) },
         {
           onProgress: ({ phase }) => {
             if (phase === "save") asked ??= ask("in between");
@@ -205,13 +213,13 @@ describe("engine", () => {
       );
       await asked;
       await engine.load(loadOptions({ contextTokens: 40_000, chunkTokens: CHUNK }));
-      assert.equal((await engine.prefill({ parts, snapshotDir })).origin, "snapshot");
+      assert.equal((await engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) })).origin, "snapshot");
       await assertAnswersAsFresh(parts);
     });
 
     it("that no runtime can load do not spoil what is in memory", async () => {
       const snapshotDir = join(folder.path, "snapshots");
-      await engine.prefill({ parts, snapshotDir });
+      await engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       await engine.load(loadOptions({ contextTokens: 40_000, chunkTokens: CHUNK }));
       await engine.prefill({ parts: parts.slice(0, 4) });
       before = ({ kind, sequence }) => {
@@ -220,7 +228,7 @@ describe("engine", () => {
           for (const name of readdirSync(snapshotDir)) writeFileSync(join(snapshotDir, name), "{");
         assert.ok(sequence);
       };
-      const { origin, notes } = await engine.prefill({ parts, snapshotDir });
+      const { origin, notes } = await engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       assert.equal(origin, "computed");
       assert.match(notes.join(), /could not be loaded/);
       await assertAnswersAsFresh(parts);
@@ -231,7 +239,7 @@ describe("engine", () => {
       before = ({ kind }) => {
         if (kind === "save") throw new Error("disk full");
       };
-      const { cancelled, notes, saved } = await engine.prefill({ parts, snapshotDir });
+      const { cancelled, notes, saved } = await engine.prefill({ parts, snapshots: snapshotsIn(snapshotDir) });
       assert.deepEqual([cancelled, saved], [false, undefined]);
       assert.match(notes.join(), /could not be saved in .*snapshots \(disk full\)\. It stays in memory/);
       assert.deepEqual(readdirSync(snapshotDir), []);
@@ -257,7 +265,7 @@ describe("engine", () => {
     });
 
     it("count what the runtime evaluated when there is no room for a token", async () => {
-      const { figures } = await engine.generate(completion("a".repeat(507), { maxTokens: 4 }));
+      const { figures } = await engine.generate(completion("a".repeat(506), { maxTokens: 4 }));
       assert.equal(fake.sequences[1]!.evaluated, figures.evaluatedTokens);
     });
 
