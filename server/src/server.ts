@@ -24,6 +24,7 @@ import { SYSTEM_CLOCK } from "./codebase/clock.ts";
 import { Compaction } from "./codebase/compaction.ts";
 import { registerContextMap } from "./codebase/contextMap.ts";
 import { EXCLUDE_SECTIONS, readEditorExcludes } from "./codebase/editorExcludes.ts";
+import { Focus } from "./codebase/focus.ts";
 import { Notices } from "./codebase/notices.ts";
 import { Overlay } from "./codebase/overlay.ts";
 import { onBattery } from "./codebase/power.ts";
@@ -117,6 +118,7 @@ class FathomServer {
   readonly #session: ModelSession;
   readonly #workspace: Workspace;
   readonly #syntax: SyntaxService;
+  readonly #focus: Focus;
   readonly #gate: BackgroundGate;
   readonly #reader: WorkspaceReader;
   readonly #compaction: Compaction;
@@ -148,6 +150,7 @@ class FathomServer {
     this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
     this.#workspace = new Workspace(params, documents);
+    this.#focus = new Focus({ workspace: this.#workspace, documents });
     this.#syntax = new SyntaxService({ workerEntry: resources.syntaxEntry, grammarDir: resources.grammarDir });
     const parts = {
       connection,
@@ -163,7 +166,7 @@ class FathomServer {
     const log = (line: string) => connection.console.log(line);
     this.#compaction = new Compaction({ reader: this.#reader, gate: this.#gate, clock: SYSTEM_CLOCK, log });
     this.#connectParts(documents);
-    const shared = { ...parts, reader: this.#reader };
+    const shared = { ...parts, reader: this.#reader, focus: this.#focus };
     new InlineCompletion(shared).register();
     new Chat(shared).register();
     new Edit(shared).register();
@@ -194,7 +197,7 @@ class FathomServer {
       ...parts,
       ...kept,
       overlay: new Overlay({ workspace, countTokens: (texts) => engine.countTokens(texts) }),
-      chooser: new BaseChooser({ ...parts, ...kept, analyse }),
+      chooser: new BaseChooser({ ...parts, ...kept, focus: this.#focus, analyse }),
       gate: this.#gate,
       snapshotDir,
     });

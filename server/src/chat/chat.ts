@@ -1,6 +1,7 @@
 // Answers questions about the workspace: where to look at once, then the model's answer, streamed.
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, GenerateResult, PromptPart, Sampling } from "../../../engine/src/api.ts";
+import type { Focus } from "../codebase/focus.ts";
 import type { OverlayParts } from "../codebase/overlay.ts";
 import { readTextFile, reasonAgainst } from "../codebase/readText.ts";
 import type { Workspace } from "../codebase/workspace.ts";
@@ -35,6 +36,7 @@ export interface ChatOptions {
   documents: Documents;
   workspace: Workspace;
   reader: WorkspaceReader;
+  focus: Pick<Focus, "mention">;
 }
 
 export class Chat {
@@ -53,7 +55,7 @@ export class Chat {
   }
 
   async #answer(params: ChatParams, send: (event: AnswerEvent) => void, signal: AbortSignal): Promise<ChatOutcome> {
-    const { session, workspace } = this.#options;
+    const { session, workspace, focus } = this.#options;
     session.assertTrusted();
     const question = params.turns.at(-1);
     if (question?.role !== "user" || question.text.trim() === "") {
@@ -61,6 +63,7 @@ export class Chat {
     }
     const places = await workspace.search(question.text, PLACES_SHOWN);
     send({ kind: "places", places });
+    await focus.mention(question.text);
     const result = await this.#generate(params, places, send, signal);
     if (result === undefined) return withoutModel(places);
     const note = partialNote(result);

@@ -1,6 +1,5 @@
 // Chooses the base for the workspace as it is now: one that was read before and is near enough, else a new layout.
 import type { Engine, PrefillRequest, Reach, SnapshotFolder } from "../../../engine/src/api.ts";
-import type { Documents } from "../documents.ts";
 import type { ActiveModel } from "../modelSession.ts";
 import type { SettingsStore } from "../settingsStore.ts";
 import { orderByAge } from "./ageOrder.ts";
@@ -8,6 +7,7 @@ import { type BaseRecord, type BaseRecords, recordId } from "./baseRecords.ts";
 import { type BaseBudget, planBase } from "./budget.ts";
 import { type Difference, mostChanges, WorkspaceNow } from "./difference.ts";
 import type { FileSet } from "./fileSet.ts";
+import type { Focus } from "./focus.ts";
 import { buildLayout, type LayoutRequest } from "./layout.ts";
 import type { ReadingSpeeds } from "./readingSpeeds.ts";
 import { readTextFile } from "./readText.ts";
@@ -21,13 +21,11 @@ const READY_SHARE = 0.9;
 const OUTGROWN_SHARE = 0.75;
 /** A compaction must gain something: an older base is taken only if its changes are well below the limit. */
 const COMPACTED_SHARE = 0.5;
-/** Open documents draw the choice of files towards themselves, all alike. */
-const OPEN_WEIGHT = 1;
 
 export interface BaseChooserOptions {
   engine: Pick<Engine, "countTokens" | "reach" | "prefillSpeed">;
-  workspace: Pick<Workspace, "name" | "folders" | "files" | "fileOf" | "placeOf" | "forget">;
-  documents: Pick<Documents, "all">;
+  workspace: Pick<Workspace, "name" | "folders" | "files" | "placeOf" | "forget">;
+  focus: Pick<Focus, "weights">;
   settings: Pick<SettingsStore, "current">;
   records: Pick<BaseRecords, "all">;
   speeds: Pick<ReadingSpeeds, "of">;
@@ -150,7 +148,7 @@ export class BaseChooser {
   }
 
   async #layOut(request: ChooseRequest, { files }: FileSet, budget: BaseBudget): Promise<BaseRecord> {
-    const { engine, workspace, analyse } = this.#options;
+    const { engine, workspace, analyse, focus } = this.#options;
     const { signal, onProgress } = request;
     const layout = await buildLayout({
       repoName: workspace.name,
@@ -159,17 +157,11 @@ export class BaseChooser {
       countTokens: (texts) => engine.countTokens(texts),
       readText: (file) => readTextFile(file),
       analyse,
-      focus: this.#focus(),
+      focus: focus.weights(),
       signal,
       onProgress,
     });
     return { ...layout, repoName: workspace.name, createdAt: new Date().toISOString() };
-  }
-
-  #focus(): Map<string, number> {
-    const { documents, workspace } = this.#options;
-    const paths = documents.all().map(({ uri }) => workspace.fileOf(uri)?.path);
-    return new Map(paths.filter((path) => path !== undefined).map((path) => [path, OPEN_WEIGHT]));
   }
 }
 
