@@ -53,6 +53,9 @@ const NEVER_IMPORTED = ["@reflink/*"];
 /** Pictures for the README in the repository; the one that ships shows none of them. */
 const SCREENSHOTS = join(ROOT, "dist", "media", "screenshots");
 
+/** Packages whose files the build copies, which no source map shows: the grammars. */
+const COPIED = ["node_modules/@vscode/tree-sitter-wasm"];
+
 const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE"];
 const LICENSE_FILE = /^(licen[sc]e|notice|copying)(\.|-|$)/i;
 const NOT_RUN = /\.(map|md|ts|d\.ts)$/;
@@ -129,7 +132,7 @@ async function main(): Promise<void> {
   const imported = await stageRuntimes(Object.keys(manifest.dependencies));
   for (const name of binaries) await stageBinaries(name);
   const binaryFolders = binaries.map((name) => `node_modules/${name}`);
-  await writeNotices([...bundled, ...imported, ...binaryFolders]);
+  await writeNotices([...bundled, ...COPIED, ...imported, ...binaryFolders]);
   await pack(target, file);
   await report(file);
 }
