@@ -14,9 +14,12 @@ import {
 } from "./cli/arguments.ts";
 import { ask, complete, doctor, prefill, search } from "./cli/commands.ts";
 import { edit } from "./cli/editCommand.ts";
+import { printable } from "./cli/format.ts";
+import { map } from "./cli/mapCommand.ts";
 import { models } from "./cli/modelsCommand.ts";
 import { type Output, silentOutput, terminalOutput } from "./cli/output.ts";
 import { type CommandContext, type CommandResult, FATHOM } from "./cli/session.ts";
+import { snapshots } from "./cli/snapshotsCommand.ts";
 import { tour } from "./cli/tour.ts";
 import { ui } from "./cli/uiCommand.ts";
 import { FathomErrorCodes } from "./protocol/errors.ts";
@@ -30,9 +33,11 @@ const RUN: Record<CommandName, (context: CommandContext) => Promise<CommandResul
   doctor,
   edit,
   help,
+  map,
   models,
   prefill,
   search,
+  snapshots,
   tour,
   ui,
 };
@@ -96,7 +101,7 @@ function report(error: unknown, { json, command, cancelled }: Situation): ExitCo
   const code = error instanceof ResponseError ? error.code : undefined;
   const about = (error instanceof UsageError ? error.command : undefined) ?? command;
   if (json) print({ command: about, ok: false, error: { message, code } });
-  else process.stderr.write(`fathom: ${message}\n`);
+  else process.stderr.write(`fathom: ${printable(message)}\n`);
   if (!json && needsModel(code)) process.stderr.write(`See “${FATHOM} models”, or pass a model with --model FILE.\n`);
   if (!(error instanceof UsageError)) return EXIT.failed;
   if (!json) process.stderr.write(`See “${FATHOM} help${about === undefined ? "" : ` ${about}`}”.\n`);
@@ -122,8 +127,11 @@ function printVersion(json: boolean): ExitCode {
   return EXIT.done;
 }
 
+/** JSON leaves those of the control characters as they are that a terminal obeys as well as the others. */
 function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  const json = JSON.stringify(value, null, 2);
+  const harmless = json.replace(/[\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  process.stdout.write(`${harmless}\n`);
 }
 
 function beside(name: string): string {

@@ -2,12 +2,12 @@
 import { access, constants, mkdir, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, SnapshotInfo } from "../../engine/src/api.ts";
+import type { Engine, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
 import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { formatBytes } from "./models/catalog.ts";
-import { explainFit, fitsMemory } from "./models/fit.ts";
+import { fitsMemory } from "./models/fit.ts";
 import { DoctorRequest, type DoctorRow, type HoldReason, type Status } from "./protocol/messages.ts";
 import { handle } from "./requests.ts";
 import type { SettingsStore } from "./settingsStore.ts";
@@ -69,7 +69,7 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
   const { info, installed, plan } = active;
   const rows = [
     row("model", installed.demo ? "warning" : "good", `${status.current.message} (${installed.file})`),
-    row("context", fitsMemory(plan) ? "good" : "warning", `${plan.sentence} ${explainFit(plan).join("; ")}`),
+    row("context", fitsMemory(plan) ? "good" : "warning", `${plan.sentence}\n${perToken(info)}`),
     row("threads", "good", `${info.threads} for the CPU part, on ${info.gpu}`),
     info.canFillInMiddle
       ? row("completion", "good", "fill-in-the-middle tokens are there")
@@ -108,11 +108,19 @@ function readText({ base, overlay }: Status): string {
   return overlay.onlyNamed === 0 ? `${read}; ${changed}` : `${read}; ${changed}, ${overlay.onlyNamed} only named`;
 }
 
-/** The arithmetic behind the length of the base. */
-async function budgetRows({ workspace, session, reader }: DoctorOptions): Promise<DoctorRow[]> {
-  if (session.active === undefined || workspace.folders.length === 0) return [];
+/** What each token takes, by the type of the cache: the factor behind its size. */
+function perToken({ kvBytesPerToken, kvType }: LoadedModel): string {
+  const types = Object.entries(kvBytesPerToken).map(
+    ([type, bytes]) => `${bytes.toLocaleString("en")} bytes in ${type}`,
+  );
+  return `KV cache per token: ${types.join(", ")}; ${kvType} is used.`;
+}
+
+/** The arithmetic behind the length of the base, one step a line: the sentences of the context map. */
+async function budgetRows({ session, reader }: DoctorOptions): Promise<DoctorRow[]> {
+  if (session.active === undefined) return [];
   const { budget } = await reader.view();
-  return budget === undefined ? [] : [row("budget", "good", budget.sentences.join(" "))];
+  return budget === undefined ? [] : [row("budget", "good", budget.sentences.join("\n"))];
 }
 
 async function storageRows({ storageDir, snapshotDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {

@@ -1,6 +1,5 @@
 // The command line as a user meets it: the built program as a child process, on a small workspace, with the tiny model.
 import assert from "node:assert/strict";
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,24 +7,18 @@ import { fileURLToPath } from "node:url";
 import { applyPatch, parsePatch } from "diff";
 import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
 import { tinyModelFiles } from "../model/tinyModel.ts";
+import { type CommandLine, commandLine, finished, LONG_FILE } from "./commandLine.ts";
 import { FILES } from "./session.ts";
 
-const CLI = fileURLToPath(new URL("../../dist/cli.mjs", import.meta.url));
 const SCREENSHOT = fileURLToPath(new URL("../fixtures/screenshot.png", import.meta.url));
 const { model: MODEL, mmproj: MMPROJ } = tinyModelFiles();
-const CONTEXT = "8192";
-/** Enough for a snapshot: short texts are read again as fast as restored. The tiny model has a token a character. */
-const LONG_FILE = "export function longFunction(value: number): number {\n  return value + 1;\n}\n".repeat(60);
-
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 describe("command line", () => {
   let folder: string;
   let storage: string;
+  let start: CommandLine["start"];
+  let run: CommandLine["run"];
+  let json: CommandLine["json"];
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "fathom-cli-"));
@@ -34,39 +27,12 @@ describe("command line", () => {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);
     }
+    ({ start, run, json } = commandLine(folder, storage));
   });
   after(() => {
     rmSync(folder, { recursive: true, force: true });
     rmSync(storage, { recursive: true, force: true });
   });
-
-  /** @param args Followed by the options that keep every run small and away from the user's own files. */
-  const start = (...args: string[]) => {
-    // The tour has a storage of its own, so that its first reading is cold.
-    const common = [
-      ...(args[0] === "tour" ? [] : ["--storage", storage]),
-      ...(args.includes("--model") ? [] : ["--model", MODEL]),
-    ];
-    const context = args.includes("--context") ? [] : ["--context", CONTEXT];
-    // Hints name the npm script when there is one; without colours and npm the output is always the same.
-    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, npm_lifecycle_event: undefined };
-    return spawn(process.execPath, ["--no-warnings", CLI, ...args, ...common, ...context, "--cpu"], {
-      cwd: folder,
-      env,
-    });
-  };
-  const run = (...args: string[]) => finished(start(...args));
-  /** Runs with `--json` and checks that there is exactly one object on stdout and nothing on stderr. */
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests assert
-  const json = async (code: number, ...args: string[]): Promise<any> => {
-    const result = await run(...args, "--json");
-    assert.equal(result.stderr, "");
-    assert.equal(result.code, code, result.stdout);
-    const value = JSON.parse(result.stdout);
-    assert.equal(value.ok, code === 0);
-    assert.equal(value.command, args[0]);
-    return value;
-  };
 
   it("finds places without a model", async () => {
     const { places } = await json(0, "search", "parseHeader");
@@ -232,18 +198,3 @@ describe("command line", () => {
     assert.equal(readFileSync(join(folder, "src/long.ts"), "utf8"), LONG_FILE);
   });
 });
-
-function finished(child: ChildProcessWithoutNullStreams): Promise<Run> {
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}

@@ -1,9 +1,12 @@
 // The commands of the command line as one table, and the reading of arguments by it; runs nothing.
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
-import { columns } from "./format.ts";
+import { columns, wrap } from "./format.ts";
 
 /** Most tokens that `--context` takes, as in the settings. */
 const MAX_CONTEXT_TOKENS = 1_048_576;
+
+/** The help is text for any terminal, characters. */
+const HELP_WIDTH = 80;
 
 interface OptionSpec {
   type: "boolean" | "string";
@@ -32,12 +35,14 @@ const GLOBAL_OPTIONS = {
 const COMMAND_OPTIONS = {
   thinking: { type: "boolean", help: "Let the model reason before it answers; slower" },
   instruction: { type: "string", value: "TEXT", help: "What to do" },
-  apply: { type: "boolean", help: "Write the change, if the text is still the one it was made for" },
+  apply: { type: "boolean", help: "Write the change if its place still looks as it did" },
   out: { type: "string", value: "FILE", help: "Write the code to this new file" },
   consent: { type: "string", value: "HOST", help: "Agree to download from exactly this host" },
   force: { type: "boolean", help: "Read again although nothing changed" },
   question: { type: "string", value: "TEXT", help: "Ask this instead of a question made from the code" },
   limit: { type: "string", value: "N", help: "Most places to show" },
+  all: { type: "boolean", help: "Every file of the map, or every snapshot" },
+  yes: { type: "boolean", help: "Do not ask before removing" },
 } as const satisfies Record<string, OptionSpec>;
 
 type CommandOption = keyof typeof COMMAND_OPTIONS;
@@ -67,6 +72,25 @@ export const COMMANDS = {
     summary: "Read a codebase into the model's context and keep the state on disk",
     options: ["force"],
     arguments: [0, 1],
+  },
+  map: {
+    usage: "[PATH]",
+    summary: "Show what the model has of each file, and why that much",
+    details:
+      "A file is there whole, as its outline (signatures), as overlay (changed since it was read), as path, or out. The state " +
+      "is loaded from disk if there is one; nothing new is read. PATH is a folder or file; what is too much for the screen is " +
+      "summed up.",
+    options: ["all"],
+    arguments: [0, 1],
+  },
+  snapshots: {
+    usage: "[list | remove ID… | remove --all | verify]",
+    summary: "List, remove or check the states on disk",
+    details:
+      "An ID may be shortened to its beginning. Removing asks first on a terminal. Checking reads every byte and sets aside " +
+      "what is damaged; it fails if anything is.",
+    options: ["all", "yes"],
+    arguments: [0, Number.POSITIVE_INFINITY],
   },
   ask: {
     usage: "QUESTION",
@@ -146,6 +170,8 @@ export interface Options {
   force: boolean;
   question?: string;
   limit?: number;
+  all: boolean;
+  yes: boolean;
 }
 
 /** The command line cannot be understood; the message says why. */
@@ -231,6 +257,8 @@ function toOptions(values: Values, command?: CommandName): Options {
     force: values.force ?? false,
     question: nonEmpty(values.question, "question", command),
     limit: wholeNumber(values.limit, "limit", [1, 1000], command),
+    all: values.all ?? false,
+    yes: values.yes ?? false,
   };
 }
 
@@ -254,7 +282,7 @@ function wholeNumber(
 function overview(): string[] {
   const rows = Object.entries(COMMANDS).map(([name, spec]) => [`  ${name}`, spec.summary]);
   return [
-    "Fathom: local code intelligence. The model runs on this machine; no code leaves it.",
+    "Fathom: local code intelligence. Model and code stay on this machine.",
     "",
     "Usage: fathom COMMAND [ARGUMENTS] [OPTIONS]",
     "",
@@ -264,7 +292,8 @@ function overview(): string[] {
     "Options of every command",
     ...optionLines(GLOBAL_OPTIONS),
     "",
-    "fathom help COMMAND says more about one. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled by Ctrl+C.",
+    "fathom help COMMAND says more about one.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled by Ctrl+C.",
   ];
 }
 
@@ -272,7 +301,7 @@ function commandHelp(command: CommandName): string[] {
   const spec: CommandSpec = COMMANDS[command];
   const own = Object.fromEntries(spec.options.map((name) => [name, COMMAND_OPTIONS[name]]));
   const lines = [`Usage: fathom ${command} ${spec.usage}`.trimEnd(), "", `${spec.summary}.`];
-  if (spec.details !== undefined) lines.push(spec.details);
+  if (spec.details !== undefined) lines.push(...wrap(spec.details, HELP_WIDTH));
   if (spec.options.length > 0) lines.push("", "Options", ...optionLines(own));
   return [...lines, "", "Options of every command", ...optionLines(GLOBAL_OPTIONS)];
 }

@@ -12,13 +12,25 @@ import {
   SearchRequest,
 } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
-import { columns, count, figuresLine, placeLabel, readingSentence, savedSentence, shorten } from "./format.ts";
+import {
+  columns,
+  count,
+  figuresLine,
+  hanging,
+  oneLine,
+  placeLabel,
+  readingSentence,
+  savedSentence,
+  shorten,
+  wrap,
+} from "./format.ts";
 import { parseCursorPlace } from "./locations.ts";
 import type { ServerClient } from "./lspClient.ts";
 import type { Output, Style } from "./output.ts";
 import {
   type CommandContext,
   type CommandResult,
+  FATHOM,
   modelLine,
   readCodebase,
   waitForModel,
@@ -44,7 +56,7 @@ export async function prefill(context: CommandContext): Promise<CommandResult> {
   const folder = workspaceFolder(options, context.arguments[0]);
   return withServer(context, { folder }, async (client) => {
     const outcome = await readCodebase(context, client, { title: "Reading", force: options.force });
-    output.line(readingSentence(outcome));
+    for (const line of wrap(readingSentence(outcome), output.width)) output.line(line);
     const saved = savedSentence(outcome);
     if (saved !== undefined) output.line(saved);
     for (const note of outcome.notes) output.line(note);
@@ -128,12 +140,20 @@ export async function doctor(context: CommandContext): Promise<CommandResult> {
   return withServer(context, { folder }, async (client) => {
     await waitForModel(context, client);
     const rows = await client.request(DoctorRequest.type, null, { signal: context.signal });
-    const lines = columns(rows.map((row) => [row.topic, VERDICT[row.verdict].mark, row.text]));
-    for (const [index, row] of rows.entries()) {
-      const { mark, style } = VERDICT[row.verdict];
-      output.line((lines[index] ?? "").replace(`  ${mark}  `, `  ${output.style(style, mark)}  `));
-    }
+    for (const line of doctorLines(output, rows)) output.line(line);
     return { exitCode: rows.some((row) => row.verdict === "bad") ? 1 : 0, json: { rows } };
+  });
+}
+
+/** Topic, verdict and text in columns; long texts are broken in theirs. */
+export function doctorLines(output: Output, rows: readonly DoctorRow[]): string[] {
+  const labels = columns(rows.map(({ topic, verdict }) => [topic, VERDICT[verdict].mark, "|"]));
+  return rows.flatMap(({ topic, verdict, text }, index) => {
+    const label = (labels[index] ?? "").slice(0, -1);
+    const { mark, style } = VERDICT[verdict];
+    const [first = "", ...rest] = hanging(label, text, output.width);
+    const afterTopic = first.slice(topic.length).replace(mark, output.style(style, mark));
+    return [output.style("bold", topic) + afterTopic, ...rest];
   });
 }
 
@@ -179,9 +199,11 @@ export function requireModel(status: { state: string; message: string; model?: u
 }
 
 function leftOutLines(outcome: PrefillOutcome): string[] {
-  const named = outcome.leftOut.slice(0, MOST_LEFT_OUT).map(({ path, reason }) => [`  ${path}`, reason]);
+  const named = outcome.leftOut
+    .slice(0, MOST_LEFT_OUT)
+    .map(({ path, reason }) => [`  ${oneLine(path)}`, oneLine(reason)]);
   const more = outcome.leftOut.length - named.length;
-  return [...columns(named), ...(more > 0 ? [`  and ${count(more)} more; all with --json`] : [])];
+  return [...columns(named), ...(more > 0 ? [`  and ${count(more)} more; “${FATHOM} map --all” shows each`] : [])];
 }
 
 /** Reads the codebase before a question; without a model the question still gets its places. */

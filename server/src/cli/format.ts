@@ -6,14 +6,24 @@ import type { Figures, Place, PrefillOutcome, ReadingProgress } from "../protoco
 const NOTHING = "–";
 /** Between two columns. */
 const GAP = "  ";
+/** Narrower text is unreadable, characters. */
+const MIN_TEXT = 24;
+
+/** Parts of a character that a bar can end with, from an eighth on. */
+const EIGHTHS = ["▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+const MINUTE_S = 60;
+const HOUR_S = 60 * MINUTE_S;
+const DAY_S = 24 * HOUR_S;
 
 /** Reasons in a sentence; the rest has to be looked up. */
 const MOST_REASONS = 3;
 
+/** Reading itself is what the title says. */
 const PHASE: Record<ReadingProgress["phase"], string> = {
   tokenize: "counting tokens",
   restore: "restoring",
-  prefill: "reading",
+  prefill: "",
   save: "saving",
 };
 
@@ -33,6 +43,31 @@ export function duration(ms: number): string {
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** How long ago something was, in one unit: `12 s`, `5 min`, `3 h`, `12 days`; a dash for what is no date. */
+export function age(date: string, now: number): string {
+  const seconds = Math.floor((now - Date.parse(date)) / 1000);
+  if (Number.isNaN(seconds)) return NOTHING;
+  if (seconds < MINUTE_S) return `${Math.max(0, seconds)} s`;
+  if (seconds < HOUR_S) return `${Math.floor(seconds / MINUTE_S)} min`;
+  if (seconds < DAY_S) return `${Math.floor(seconds / HOUR_S)} h`;
+  return counted(Math.floor(seconds / DAY_S), "day");
+}
+
+/** Time that is left, in steps that do not flicker: whole minutes, below one minute tens of seconds. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 5) return "a moment left";
+  if (seconds < 55) return `${Math.ceil(seconds / 10) * 10} s left`;
+  const minutes = Math.max(1, Math.round(seconds / MINUTE_S));
+  return minutes < 60 ? `${minutes} min left` : `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}
+
+/** A share as a bar in eighths of a character, padded to the width; what is not nothing is seen. */
+export function shareBar(share: number, width: number): string {
+  const wanted = Math.round(Math.min(1, Math.max(0, share || 0)) * width * 8);
+  const eighths = share > 0 ? Math.max(1, wanted) : 0;
+  return ("█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[(eighths % 8) - 1] ?? "")).padEnd(width);
 }
 
 /**
@@ -62,8 +97,9 @@ export function figuresLine(figures: Figures): string {
 
 /** What was read, from where, in how much time: one sentence. */
 export function readingSentence(outcome: PrefillOutcome): string {
-  const { figures, files, leftOut } = outcome;
-  const amount = `${counted(files, "file")}, ${counted(figures.promptTokens, "token")}`;
+  const { figures, files, outlines, leftOut } = outcome;
+  const outlined = outlines > 0 ? ` and ${counted(outlines, "outline")}` : "";
+  const amount = `${counted(files, "file")}${outlined}, ${counted(figures.promptTokens, "token")}`;
   const left = leftOut.length > 0 ? ` ${leftOutSentence(leftOut)}` : "";
   if (outcome.cancelled) {
     const done = figures.reusedTokens + figures.evaluatedTokens;
@@ -79,12 +115,17 @@ export function readingSentence(outcome: PrefillOutcome): string {
 
 /** How many files were left out, with the reasons that most of them share. */
 export function leftOutSentence(leftOut: PrefillOutcome["leftOut"]): string {
+  return `Left out: ${count(leftOut.length)} (${reasonsText(leftOut)}).`;
+}
+
+/** The reasons that most of these files share, most frequent first: `binary: 3; ignored by .gitignore: 1`. */
+export function reasonsText(files: readonly { reason: string }[]): string {
   const byReason = new Map<string, number>();
-  for (const { reason } of leftOut) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
+  for (const { reason } of files) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
   const sorted = [...byReason].sort(([a, nA], [b, nB]) => nB - nA || (a < b ? -1 : 1));
-  const named = sorted.slice(0, MOST_REASONS).map(([reason, n]) => `${reason}: ${count(n)}`);
+  const named = sorted.slice(0, MOST_REASONS).map(([reason, n]) => `${oneLine(reason)}: ${count(n)}`);
   const more = sorted.length > named.length ? ["…"] : [];
-  return `Left out: ${count(leftOut.length)} (${[...named, ...more].join("; ")}).`;
+  return [...named, ...more].join("; ");
 }
 
 /** What was written to disk after reading; undefined if nothing was. */
@@ -93,13 +134,16 @@ export function savedSentence(outcome: PrefillOutcome): string | undefined {
   return `Snapshot saved: ${formatBytes(outcome.savedBytes)} in ${duration(outcome.savedMs ?? 0)}.`;
 }
 
-/** How far reading is, without the share: `reading 1,200 of 8,000 tokens, 3 of 21 files, 900 tokens/s`. */
+/** How far reading is, what matters most first: `1,200 of 8,000 tokens, 10 s left, 3 of 21 files, 900 tokens/s`. */
 export function readingLine(reading: ReadingProgress): string {
-  const tokens = `${count(reading.doneTokens)} of ${counted(reading.totalTokens, "token")}`;
-  const parts = [reading.totalTokens > 0 ? `${PHASE[reading.phase]} ${tokens}` : PHASE[reading.phase]];
-  if (reading.totalFiles > 0) parts.push(`${count(reading.doneFiles)} of ${counted(reading.totalFiles, "file")}`);
-  if (reading.tokensPerSecond > 0) parts.push(`${count(reading.tokensPerSecond)} tokens/s`);
-  return parts.join(", ");
+  const { phase, doneTokens, totalTokens, doneFiles, totalFiles, secondsLeft, tokensPerSecond } = reading;
+  const tokens = `${count(doneTokens)} of ${counted(totalTokens, "token")}`;
+  const parts = [totalTokens > 0 ? `${PHASE[phase]} ${tokens}`.trimStart() : PHASE[phase]];
+  const isUnderWay = phase === "prefill" && doneTokens < totalTokens;
+  if (isUnderWay && secondsLeft !== undefined) parts.push(timeLeft(secondsLeft));
+  if (totalFiles > 0) parts.push(`${count(doneFiles)} of ${counted(totalFiles, "file")}`);
+  if (tokensPerSecond > 0) parts.push(`${count(tokensPerSecond)} tokens/s`);
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 /** `path:3` with the 1-based first line, as editors and terminals open it. */
@@ -140,6 +184,23 @@ export function wrap(text: string, width: number): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+/**
+ * Text after a label, broken so that all its lines begin below the first.
+ * @param label Stands before the first line, with the space after it.
+ * @param text Its own line ends are kept.
+ * @param width Characters in a line, the label's included; on a very narrow terminal the text gets {@link MIN_TEXT}.
+ */
+export function hanging(label: string, text: string, width: number): string[] {
+  const indent = " ".repeat(label.length);
+  const lines = text.split("\n").flatMap((part) => wrap(part, Math.max(MIN_TEXT, width - label.length)));
+  return lines.map((line, index) => (index === 0 ? label : indent) + line);
+}
+
+/** Makes a name or a reason harmless and keeps it in its line. */
+export function oneLine(text: string): string {
+  return printable(text).replace(/[\n\t]/g, "\uFFFD");
 }
 
 /**

@@ -8,6 +8,8 @@ import { NO_PROGRESS, type ProgressLine, showProgress } from "./progressBar.ts";
 const LONGEST_LINE = 100;
 /** Where no terminal says how wide it is, characters. */
 const DEFAULT_WIDTH = 100;
+/** Where no terminal says how high it is, lines. */
+const DEFAULT_HEIGHT = 50;
 
 const ESCAPE = "\u001b";
 /** What follows the escape character in the sequences of {@link Style}, their ends included. */
@@ -18,6 +20,8 @@ export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 export interface Output {
   /** Characters in a line. */
   readonly width: number;
+  /** Lines on the screen. */
+  readonly height: number;
   /** Somebody sits at a terminal and can answer questions. */
   readonly interactive: boolean;
   /** A line of the result. */
@@ -60,6 +64,7 @@ export function terminalOutput(): Output {
   };
   return {
     width: Math.min(LONGEST_LINE, stdout.columns ?? DEFAULT_WIDTH),
+    height: stdout.rows ?? DEFAULT_HEIGHT,
     interactive,
     line: (text = "") => write(stdout, `${text}\n`, printableStyled),
     raw: (text) => write(stdout, text, printable),
@@ -75,6 +80,7 @@ export function terminalOutput(): Output {
 export function silentOutput(): Output {
   return {
     width: DEFAULT_WIDTH,
+    height: DEFAULT_HEIGHT,
     interactive: false,
     line() {},
     raw() {},

@@ -2,8 +2,13 @@
 import { SingleBar } from "cli-progress";
 import { printable } from "./format.ts";
 
-/** Width of the bar alone, characters: leaves room for the words in 80 columns. */
+/** Width of the bar alone, characters; the words say more, so it gives way to them. */
 const BAR_WIDTH = 24;
+const NARROW_BAR_WIDTH = 10;
+/** From so many columns on there is room for the wide bar. */
+const WIDE_COLUMNS = 110;
+/** Where no terminal says how wide it is, characters. */
+const DEFAULT_COLUMNS = 80;
 /** Redraws per second. */
 const REDRAWS_PER_SECOND = 10;
 /** Without a terminal there is one line per so many hundredths: enough to see that it goes on. */
@@ -49,11 +54,14 @@ export function writeSparseLines(title: string, stream: ProgressStream): Progres
 }
 
 function drawBar(title: string, stream: NodeJS.WriteStream): ProgressLine {
+  const columns = stream.columns ?? DEFAULT_COLUMNS;
+  const barsize = columns < WIDE_COLUMNS ? NARROW_BAR_WIDTH : BAR_WIDTH;
+  const room = columns - title.length - barsize - "   100 %  ".length;
   const bar = new SingleBar({
     format: `${title}  {bar} {percentage} %  {words}`,
     barCompleteChar: "█",
     barIncompleteChar: "░",
-    barsize: BAR_WIDTH,
+    barsize,
     fps: REDRAWS_PER_SECOND,
     stream,
     hideCursor: true,
@@ -62,10 +70,17 @@ function drawBar(title: string, stream: NodeJS.WriteStream): ProgressLine {
   });
   bar.start(100, 0, { words: "" });
   return {
-    update: (share, words) => bar.update(toPercent(share), { words: printable(words) }),
+    update: (share, words) => bar.update(toPercent(share), { words: wholeParts(printable(words), room) }),
     // The cursor comes back here, also when the work was cancelled or failed.
     finish: () => bar.stop(),
   };
+}
+
+/** As many of the parts between commas as fit; the first one always. */
+export function wholeParts(words: string, width: number): string {
+  let text = words;
+  while (text.length > width && text.includes(", ")) text = text.slice(0, text.lastIndexOf(", "));
+  return text;
 }
 
 /** A share of nothing, which is no number, counts as none. */

@@ -88,22 +88,36 @@ export function workspaceFolder(options: Options, positional?: string): string {
   return folder;
 }
 
+export interface ReadingOptions {
+  title: string;
+  force?: boolean;
+  /** Aborted when enough is read. */
+  until?: AbortSignal;
+}
+
 /** Reads the workspace into the model's context, showing how far it is. Cancelled, it tells how far it came. */
 export async function readCodebase(
   context: CommandContext,
   client: ServerClient,
-  params: { title: string; force?: boolean },
+  params: ReadingOptions,
 ): Promise<PrefillOutcome> {
   const { output, signal } = context;
+  const end = params.until === undefined ? signal : AbortSignal.any([signal, params.until]);
   const progress = output.progress(params.title);
-  const show = (status: Status) => showReading(progress, status, signal.aborted);
+  let hasBegun = false;
+  const show = (status: Status) => {
+    // What comes after reading must not draw its bar back to the beginning.
+    if (status.reading === undefined && hasBegun) return;
+    hasBegun = status.reading !== undefined;
+    showReading(progress, status, signal.aborted);
+  };
   const unlisten = client.onStatus(show);
   show(client.lastStatus);
   try {
     return await client.request(
       PrefillRequest.type,
       { force: params.force ?? false },
-      { signal, onProgress: () => {} },
+      { signal: end, onProgress: () => {} },
     );
   } finally {
     unlisten();
@@ -124,7 +138,7 @@ export function modelLine({ model, message }: Status): string {
   return `${model.name}: ${context}, KV cache ${model.kvType}, on ${model.gpu}`;
 }
 
-/** Only computing has a length worth a bar; counting before it and saving after it are its ends. */
+/** Counting tokens comes before there is a length worth a bar. */
 function showReading(progress: ProgressLine, { reading, message, model, state }: Status, stopping: boolean): void {
   if (reading === undefined) {
     const isReady = model !== undefined && state === "ready";
@@ -132,7 +146,7 @@ function showReading(progress: ProgressLine, { reading, message, model, state }:
     return;
   }
   const done = reading.totalTokens > 0 ? reading.doneTokens / reading.totalTokens : 0;
-  const share = reading.phase === "tokenize" ? 0 : reading.phase === "save" ? 1 : done;
+  const share = reading.phase === "tokenize" ? 0 : done;
   progress.update(share, stopping ? "stopping; Ctrl+C once more stops at once" : readingLine(reading));
 }
 

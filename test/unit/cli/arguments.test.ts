@@ -43,6 +43,12 @@ describe("cli arguments", () => {
       arguments: ["get", "some-id"],
       options: { consent: "host.example" },
     });
+    check("map src --all", { command: "map", arguments: ["src"], options: { all: true } });
+    check("snapshots remove abcd ef01 --yes", {
+      command: "snapshots",
+      arguments: ["remove", "abcd", "ef01"],
+      options: { yes: true },
+    });
     check("tour --question why", { command: "tour", options: { question: "why" } });
   });
 
@@ -69,6 +75,8 @@ describe("cli arguments", () => {
     checkRefused("toString", /no command “toString”/);
     checkRefused("ask", /argument is missing: fathom ask QUESTION/, "ask");
     checkRefused("prefill a b", /“b” is one argument too many/, "prefill");
+    checkRefused("map a b", /“b” is one argument too many/, "map");
+    checkRefused("map --yes", /“map” has no option --yes/, "map");
     checkRefused("ask hi --apply", /“ask” has no option --apply/, "ask");
     checkRefused("tour --contxt 3", /Unknown option '--contxt'\.$/);
     checkRefused("tour --model", /--model/);
@@ -77,6 +85,12 @@ describe("cli arguments", () => {
     checkRefused("doctor --context 1048577", /whole number/, "doctor");
     checkRefused("search a --limit 0", /whole number from 1 to 1000/, "search");
     checkRefused("doctor --model=", /value of --model is empty/, "doctor");
+  });
+
+  it("fits the help into 80 columns", () => {
+    const texts = [helpText(), ...Object.keys(COMMANDS).map((name) => helpText(name as keyof typeof COMMANDS))];
+    const long = texts.flatMap((text) => text.split("\n")).filter((line) => line.length > 80);
+    assert.deepEqual(long, []);
   });
 
   it("names every command in the help, and its options in its own", () => {

@@ -1,22 +1,27 @@
 // Tests of the texts on the terminal: numbers, times, figures, columns, and what is made harmless.
 import assert from "node:assert/strict";
 import {
+  age,
   columns,
   count,
   counted,
   duration,
   figuresLine,
+  hanging,
   leftOutSentence,
+  oneLine,
   placeLabel,
   printable,
   rate,
   readingLine,
   readingSentence,
   savedSentence,
+  shareBar,
   shorten,
+  timeLeft,
   wrap,
 } from "../../../server/src/cli/format.ts";
-import type { Figures, PrefillOutcome } from "../../../server/src/protocol/messages.ts";
+import type { Figures, PrefillOutcome, ReadingProgress } from "../../../server/src/protocol/messages.ts";
 
 const FIGURES: Figures = {
   promptTokens: 12_000,
@@ -42,6 +47,7 @@ const OUTCOME: PrefillOutcome = {
   cancelled: false,
   origin: "computed",
   files: 3,
+  outlines: 0,
   leftOut: [],
   notes: [],
 };
@@ -70,6 +76,52 @@ describe("cli format", () => {
     assert.equal(counted(1200, "file"), "1,200 files");
   });
 
+  it("says how long ago something was, in one unit", () => {
+    const now = Date.parse("2026-03-10T12:00:00Z");
+    checkAll(
+      (date: string) => age(date, now),
+      [
+        ["2026-03-10T12:00:00Z", "0 s"],
+        ["2026-03-10T11:59:01Z", "59 s"],
+        ["2026-03-10T11:59:00Z", "1 min"],
+        ["2026-03-10T11:00:01Z", "59 min"],
+        ["2026-03-10T11:00:00Z", "1 h"],
+        ["2026-03-09T12:00:00Z", "1 day"],
+        ["2025-03-10T12:00:00Z", "365 days"],
+        // Another machine's clock may be ahead.
+        ["2026-03-10T12:05:00Z", "0 s"],
+        ["", "–"],
+      ],
+    );
+  });
+
+  it("says how much time is left, in steps that do not flicker", () => {
+    checkAll(timeLeft, [
+      [0, "a moment left"],
+      [5, "10 s left"],
+      [54, "60 s left"],
+      [55, "1 min left"],
+      [150, "3 min left"],
+      [3570, "1 h 0 min left"],
+      [7260, "2 h 1 min left"],
+    ]);
+  });
+
+  it("draws shares in eighths, and something for the smallest", () => {
+    checkAll(
+      (share: number) => shareBar(share, 4),
+      [
+        [0, "    "],
+        [0.0001, "▏   "],
+        [0.25, "█   "],
+        [0.5 + 1 / 32, "██▏ "],
+        [1, "████"],
+        [7, "████"],
+        [Number.NaN, "    "],
+      ],
+    );
+  });
+
   it("writes speeds, and a dash for what was not measured", () => {
     assert.equal(rate(50, 2000), "25");
     assert.equal(rate(5, 2000), "2.5");
@@ -89,6 +141,7 @@ describe("cli format", () => {
   it("says where the read state came from", () => {
     checkAll(readingSentence, [
       [OUTCOME, "Read in 24 s: 3 files, 12,000 tokens, 500 tokens/s."],
+      [{ ...OUTCOME, outlines: 1 }, "Read in 24 s: 3 files and 1 outline, 12,000 tokens, 500 tokens/s."],
       [{ ...OUTCOME, origin: "memory" }, "Already read: 3 files, 12,000 tokens."],
       [{ ...OUTCOME, origin: "snapshot", restoredMs: 80 }, "Restored from disk in 80 ms: 3 files, 12,000 tokens."],
       [
@@ -111,20 +164,31 @@ describe("cli format", () => {
   });
 
   it("says how far reading is", () => {
-    const reading = {
+    const reading: ReadingProgress = {
+      purpose: "base",
+      phase: "prefill",
       doneTokens: 1200,
       totalTokens: 8000,
       doneFiles: 3,
       totalFiles: 21,
       file: "a.ts",
       tokensPerSecond: 900,
+      secondsLeft: 8,
     };
-    assert.equal(
-      readingLine({ ...reading, phase: "prefill" }),
-      "reading 1,200 of 8,000 tokens, 3 of 21 files, 900 tokens/s",
-    );
-    const counting = { ...reading, totalTokens: 0, doneTokens: 0, tokensPerSecond: 0 };
-    assert.equal(readingLine({ ...counting, phase: "tokenize" }), "counting tokens, 3 of 21 files");
+    checkAll(readingLine, [
+      [reading, "1,200 of 8,000 tokens, 10 s left, 3 of 21 files, 900 tokens/s"],
+      [{ ...reading, secondsLeft: undefined }, "1,200 of 8,000 tokens, 3 of 21 files, 900 tokens/s"],
+      [{ ...reading, phase: "save" }, "saving 1,200 of 8,000 tokens, 3 of 21 files, 900 tokens/s"],
+      [
+        { ...reading, doneTokens: 8000, doneFiles: 21, secondsLeft: 0 },
+        "8,000 of 8,000 tokens, 21 of 21 files, 900 tokens/s",
+      ],
+      [
+        { ...reading, phase: "tokenize", doneTokens: 0, totalTokens: 0, tokensPerSecond: 0 },
+        "counting tokens, 3 of 21 files",
+      ],
+      [{ ...reading, totalTokens: 0, totalFiles: 0, tokensPerSecond: 0 }, ""],
+    ]);
   });
 
   it("counts the lines of places from 1", () => {
@@ -146,6 +210,20 @@ describe("cli format", () => {
     assert.equal(shorten("abcdef", 4), "abc…");
     assert.deepEqual(wrap("one two three", 7), ["one two", "three"]);
     assert.deepEqual(wrap("incomprehensible", 4), ["incomprehensible"]);
+  });
+
+  it("hangs text after its label, within the width, and keeps its line ends", () => {
+    assert.deepEqual(hanging("label  ", "one two three four five six\nseven", 24 + 7), [
+      "label  one two three four five",
+      "       six",
+      "       seven",
+    ]);
+    // Too narrow for both: the text stays readable.
+    assert.deepEqual(hanging("a long label ", "one two three four five", 14), ["a long label one two three four five"]);
+  });
+
+  it("keeps a name in its line", () => {
+    assert.equal(oneLine("a\nb\tc\u001b[2J\u009b2J"), "a\uFFFDb\uFFFDc\uFFFD[2J\uFFFD2J");
   });
 
   it("makes control characters harmless, not text", () => {

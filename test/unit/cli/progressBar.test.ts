@@ -1,6 +1,6 @@
 // Tests of progress where no terminal is: few lines, each harmless, none after the end.
 import assert from "node:assert/strict";
-import { writeSparseLines } from "../../../server/src/cli/progressBar.ts";
+import { wholeParts, writeSparseLines } from "../../../server/src/cli/progressBar.ts";
 
 function written(work: (progress: ReturnType<typeof writeSparseLines>) => void): string[] {
   const lines: string[] = [];
@@ -33,5 +33,15 @@ describe("cli progress without a terminal", () => {
       progress.update(1, "late");
     });
     assert.deepEqual(lines, ["Reading: 0 %, file \uFFFD[2J\n"]);
+  });
+});
+
+describe("cli progress on a terminal", () => {
+  it("leaves out whole parts where there is no room, the last ones first", () => {
+    const words = "1,200 of 8,000 tokens, 10 s left, 3 of 21 files";
+    assert.equal(wholeParts(words, words.length), words);
+    assert.equal(wholeParts(words, words.length - 1), "1,200 of 8,000 tokens, 10 s left");
+    assert.equal(wholeParts(words, 21), "1,200 of 8,000 tokens");
+    assert.equal(wholeParts(words, 0), "1,200 of 8,000 tokens");
   });
 });

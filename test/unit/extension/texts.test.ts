@@ -45,6 +45,7 @@ const MODEL: ModelStatus = {
 };
 
 const READING = {
+  purpose: "base",
   phase: "prefill",
   doneTokens: 999,
   totalTokens: 2000,
@@ -72,6 +73,7 @@ const OUTCOME: PrefillOutcome = {
   cancelled: false,
   origin: "computed",
   files: 12,
+  outlines: 0,
   leftOut: [],
   notes: [],
 };
@@ -83,16 +85,23 @@ function status(more: Partial<Status>): Status {
 describe("status", () => {
   const bars: [Partial<Status>, string][] = [
     [{}, "$(sparkle) Fathom"],
-    [{ state: "reading", reading: READING }, "$(book) Fathom 49 %"],
-    [{ state: "reading", reading: { ...READING, totalTokens: 0 } }, "$(book) Fathom 0 %"],
-    [{ state: "reading" }, "$(book) Fathom"],
+    [{ state: "reading", reading: READING }, "$(book) Fathom: reading 49 %"],
+    [{ state: "reading", reading: { ...READING, totalTokens: 0 } }, "$(book) Fathom: reading 0 %"],
+    [{ state: "reading" }, "$(book) Fathom: reading"],
     [{ model: { ...MODEL, demo: true } }, "$(sparkle) Fathom (demo)"],
     [{ state: "failed" }, "$(error) Fathom: stopped"],
   ];
   for (const [more, expected] of bars) it(expected, () => assert.equal(barText(status(more)), expected));
 
   it("is one line with model, state and what is read", () => {
-    const base: BaseStatus = { tokens: 80_000, totalTokens: 90_000, files: 212, leftOut: 0, origin: "snapshot" };
+    const base: BaseStatus = {
+      tokens: 80_000,
+      totalTokens: 90_000,
+      files: 212,
+      outlines: 0,
+      leftOut: 0,
+      origin: "snapshot",
+    };
     assert.equal(stateLine(status({ model: MODEL, base })), "Qwen3.5-4B · 80,000 tokens of 212 files read");
     assert.equal(stateLine(status({ model: MODEL })), "Qwen3.5-4B · ready");
     assert.equal(stateLine(status({ state: "noModel", message: "No model." })), "No model.");
