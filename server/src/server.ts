@@ -119,6 +119,7 @@ class FathomServer {
   readonly #workspace: Workspace;
   readonly #syntax: SyntaxService;
   readonly #focus: Focus;
+  readonly #speeds: ReadingSpeeds;
   readonly #gate: BackgroundGate;
   readonly #reader: WorkspaceReader;
   readonly #compaction: Compaction;
@@ -150,6 +151,7 @@ class FathomServer {
     this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
     this.#workspace = new Workspace(params, documents);
+    this.#speeds = new ReadingSpeeds(join(storageDir, "reading-speeds.json"));
     this.#focus = new Focus({ workspace: this.#workspace, documents });
     this.#syntax = new SyntaxService({ workerEntry: resources.syntaxEntry, grammarDir: resources.grammarDir });
     const parts = {
@@ -177,7 +179,7 @@ class FathomServer {
     this.#gate.register(connection);
     const { snapshotDir } = this.#reader;
     registerDoctor(connection, { ...shared, storageDir, snapshotDir });
-    registerContextMap(connection, { ...shared, snapshotDir });
+    registerContextMap(connection, { ...shared, speeds: this.#speeds, snapshotDir });
     registerSnapshotRequests(connection, { ...shared, snapshotDir });
     this.#status.register(connection);
     this.#registerLifecycle();
@@ -189,7 +191,7 @@ class FathomServer {
     const notices = new Notices((line) => connection.console.warn(line));
     const kept = {
       records: new BaseRecords(snapshotDir),
-      speeds: new ReadingSpeeds(join(storageDir, "reading-speeds.json")),
+      speeds: this.#speeds,
       tell: (notes: readonly string[]) => notices.tell(notes),
     };
     const analyse: BaseChooserOptions["analyse"] = (files, signal) => this.#syntax.analyse(files, signal);

@@ -108,7 +108,7 @@ export class BaseRecords {
     if (!isObject(content) || content.format !== FORMAT) throw new Error("it has another format");
     if (sha256(JSON.stringify(content.record)) !== content.sha256) throw new Error("its checksum is wrong");
     const record = parseRecord(content.record);
-    if (recordId(record.parts) + ENDING !== name) throw new Error("it has not its own name");
+    if (recordId(record.parts) + ENDING !== name) throw new Error("it has the name of another base");
     return record;
   }
 
@@ -134,6 +134,16 @@ export class BaseRecords {
       }
     }
   }
+}
+
+/**
+ * Removes all records of a workspace: they hold the text of its code.
+ * @param dir Folder of its snapshots.
+ * @throws The file system's error.
+ */
+export async function removeRecords(dir: string): Promise<void> {
+  const names = await readdir(dir).catch((): string[] => []);
+  for (const name of names.filter((each) => each.includes(ENDING))) await rm(join(dir, name), { force: true });
 }
 
 /** @throws Error with what is wrong, as part of a sentence. */

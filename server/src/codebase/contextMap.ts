@@ -9,6 +9,7 @@ import type { FathomSettings } from "../protocol/settings.ts";
 import { handle } from "../requests.ts";
 import { fileUri } from "../uris.ts";
 import type { OverlayEntry } from "./overlay.ts";
+import type { ReadingSpeeds } from "./readingSpeeds.ts";
 import { uriOf, type Workspace } from "./workspace.ts";
 import type { BaseFile, LeftOut, WorkspaceFolder } from "./workspaceFile.ts";
 import type { ReaderView, WorkspaceReader } from "./workspaceReader.ts";
@@ -35,6 +36,7 @@ export interface ContextMapOptions {
   status: { readonly current: Status };
   workspace: Pick<Workspace, "name" | "folders" | "files">;
   reader: Pick<WorkspaceReader, "view">;
+  speeds: Pick<ReadingSpeeds, "of">;
   /** Folder of this workspace's snapshots; its parent holds those of all workspaces. */
   snapshotDir: string;
 }
@@ -60,7 +62,11 @@ export async function contextMap(options: ContextMapOptions, signal?: AbortSigna
     workspace: workspace.name,
     model: status.current.model,
     files: [...filesOf(view, uris), ...(await outFiles(view.leftOut, workspace.folders))],
-    totals: totalsOf(options, view, engine),
+    totals: {
+      ...totalsOf(options, view, engine),
+      // After a restart nothing was read yet, but the last reading is remembered.
+      prefillTokensPerSecond: engine.held.tokensPerSecond || ((await lastSpeed(options)) ?? 0),
+    },
     arithmetic: [...(view.budget?.sentences ?? [noBudget(active)]), ...engine.problems],
   };
 }
@@ -150,7 +156,15 @@ function placeOf(path: string, folders: readonly WorkspaceFolder[]): string | un
   return folder === undefined ? undefined : join(folder.path, ...rest);
 }
 
-function totalsOf(options: ContextMapOptions, view: ReaderView, engine: EngineFacts): ContextMap["totals"] {
+async function lastSpeed({ session, speeds }: ContextMapOptions): Promise<number | undefined> {
+  return session.active === undefined ? undefined : speeds.of(session.active.info);
+}
+
+function totalsOf(
+  options: ContextMapOptions,
+  view: ReaderView,
+  engine: EngineFacts,
+): Omit<ContextMap["totals"], "prefillTokensPerSecond"> {
   const { session, settings, snapshotDir } = options;
   const { held, snapshots } = engine;
   const info = session.active?.info;
@@ -175,7 +189,6 @@ function totalsOf(options: ContextMapOptions, view: ReaderView, engine: EngineFa
     snapshotBytes: bytesOf(snapshots.filter(({ workspace }) => workspace === basename(snapshotDir))),
     allSnapshotBytes: bytesOf(snapshots),
     snapshotQuotaBytes: settings.current.context.snapshotGigabytes * GIGABYTE,
-    prefillTokensPerSecond: held.tokensPerSecond,
   };
 }
 

@@ -5,6 +5,8 @@ import writeFileAtomic from "write-file-atomic";
 
 /** Fewer tokens measure the start of a reading, not its speed. */
 const MIN_MEASURED_TOKENS = 2048;
+/** A slow machine reads less than a token a second, which must not become 0: that would be no speed. */
+const SPEED_DIGITS = 3;
 /** More models than anybody uses on one machine. */
 const MAX_ENTRIES = 100;
 
@@ -27,7 +29,7 @@ export class ReadingSpeeds {
     const speeds = await this.#read();
     // Put at the end: the oldest entries go first.
     speeds.delete(keyOf(model));
-    speeds.set(keyOf(model), Math.round((evaluatedTokens / prefillMs) * 1000));
+    speeds.set(keyOf(model), Number(((evaluatedTokens / prefillMs) * 1000).toPrecision(SPEED_DIGITS)));
     await mkdir(dirname(this.#file), { recursive: true });
     await writeFileAtomic(this.#file, JSON.stringify(Object.fromEntries([...speeds].slice(-MAX_ENTRIES)), null, 2));
   }

@@ -1,5 +1,6 @@
 // Answers requests about the snapshots on disk: which there are, which to remove, which are damaged.
-import { basename, dirname } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, SnapshotCheck, SnapshotInfo } from "../../../engine/src/api.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
@@ -10,6 +11,7 @@ import {
   VerifySnapshotsRequest,
 } from "../protocol/messages.ts";
 import { handle, RequestError } from "../requests.ts";
+import { removeRecords } from "./baseRecords.ts";
 
 /** Shorter beginnings of an id name a snapshot by chance, characters. */
 const SHORTEST_ID = 4;
@@ -29,8 +31,22 @@ export function registerSnapshotRequests(connection: Connection, options: Snapsh
   handle(connection, VerifySnapshotsRequest.type, async () => (await engine.verifySnapshots(root)).map(asSnapshot));
   handle(connection, RemoveSnapshotsRequest.type, async (params) => {
     const ids = params.ids === "all" ? undefined : idsOf(params.ids, await engine.listSnapshots(root));
-    return (await engine.removeSnapshots(root, ids)).map(asSnapshot);
+    const removed = await engine.removeSnapshots(root, ids);
+    await forgetTexts(root, ids === undefined ? await foldersIn(root) : removed.map(({ workspace }) => workspace));
+    return removed.map(asSnapshot);
   });
+
+  /** What a base was laid out from holds the text of the code: it goes with the last state of its workspace. */
+  async function forgetTexts(root: string, workspaces: readonly string[]): Promise<void> {
+    const kept = new Set((await engine.listSnapshots(root)).map(({ workspace }) => workspace));
+    for (const workspace of new Set(workspaces)) if (!kept.has(workspace)) await removeRecords(join(root, workspace));
+  }
+}
+
+/** A missing folder has none. */
+async function foldersIn(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /**
