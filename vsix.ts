@@ -128,6 +128,7 @@ async function main(): Promise<void> {
   await rm(STAGE, { recursive: true, force: true });
   const bundled = await stageBundles();
   await writeFile(join(STAGE, "package.json"), JSON.stringify(shippedManifest(manifest), undefined, 2));
+  await stageSyntaxes();
   await stageDocuments();
   const imported = await stageRuntimes(Object.keys(manifest.dependencies));
   for (const name of binaries) await stageBinaries(name);
@@ -149,6 +150,11 @@ async function stageBundles(): Promise<string[]> {
     }),
   );
   return packageFolders(sources.flat());
+}
+
+/** Grammars and language settings, which the manifest names by their place in the repository. */
+async function stageSyntaxes(): Promise<void> {
+  await cp(join(ROOT, "syntaxes"), join(STAGE, "syntaxes"), { recursive: true });
 }
 
 async function stageDocuments(): Promise<void> {

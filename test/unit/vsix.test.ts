@@ -38,6 +38,16 @@ describe("vsix", () => {
     assert.deepEqual(shipped.bin, manifest.bin);
   });
 
+  it("lets every file ship that the manifest names", () => {
+    const allowed = readFileSync(new URL(".vscodeignore", root), "utf8").match(/(?<=^!)[^*\n]+/gm) ?? [];
+    const named = pathsIn(shippedManifest(readJson("package.json")));
+    assert.ok(named.includes("dist/extension.cjs") && named.length >= 5, named.join(", "));
+    assert.deepEqual(
+      named.filter((path) => !allowed.some((place) => path.startsWith(place))),
+      [],
+    );
+  });
+
   for (const [what, markdown, expected] of [
     ["a picture on a line of its own", "a\n\n![Chat](media/chat.png)\n\nb\n", "a\n\nb\n"],
     ["a picture in a line", "a ![Chat](./chat.png) b\n", "a  b\n"],
@@ -65,3 +75,11 @@ describe("vsix", () => {
     assert.deepEqual(manifestsAbove("server/src/server.ts"), []);
   });
 });
+
+/** What looks like a relative path, anywhere in a manifest. */
+function pathsIn(value: unknown): string[] {
+  if (typeof value === "string")
+    return /^(\.\/|dist\/|media\/|syntaxes\/)[\w./-]+$/.test(value) ? [value.replace(/^\.\//, "")] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(pathsIn);
+}
