@@ -1,16 +1,19 @@
 // The context map: what the model has of each file as a treemap, with totals, legend, search and what is left out.
 import type { ContextMap, FileForm } from "../server/src/protocol/messages.ts";
 import type { FromContextMapView, ToContextMapView } from "../server/src/protocol/webview.ts";
+import { contentsOf, foundText, searchWords } from "./contextMapDescription.ts";
 import { buildTree, findNode, type MapNode, trailTo } from "./contextMapLayout.ts";
 import { arithmeticSection, factsList, legend, outSection, windowBar } from "./contextMapPanels.ts";
-import { count, defaultForms, FORMS } from "./contextMapText.ts";
+import { defaultForms, FORMS } from "./contextMapText.ts";
 import { Treemap } from "./contextMapTiles.ts";
-import { button, element } from "./dom.ts";
+import { button, element, replaceKeepingFocus } from "./dom.ts";
 import { loadState, receive, saveState, sender } from "./host.ts";
 
 const send = sender<FromContextMapView>();
 
 let map: ContextMap | undefined;
+/** What is offered now, as text, to see whether it changes. */
+let offered = "";
 let root: MapNode | undefined;
 /** Chosen in the legend; undefined: what suits the map. */
 let chosenForms: ReadonlySet<FileForm> | undefined;
@@ -24,7 +27,8 @@ const treemap = new Treemap({
 });
 
 const title = element("h1", { text: "Context Map" });
-const stateText = element("p", { className: "state", text: "Asking…", attributes: { role: "status" } });
+// No live region: while reading it changes many times a second, and nobody could listen to anything else.
+const stateText = element("p", { className: "state", text: "Asking…" });
 const actions = element("div", { className: "row" });
 const failure = element("p", { className: "failure", attributes: { role: "alert" } });
 const overview = element("div", { className: "overview" });
@@ -35,7 +39,8 @@ const search = element("input", {
 });
 const found = element("span", { className: "found", attributes: { role: "status" } });
 const trail = element("nav", { className: "trail", attributes: { "aria-label": "Shown folder" } });
-const below = element("div", { className: "below" });
+const arithmetic = element("div");
+const outList = element("div");
 
 document.getElementById("app")?.append(
   element("header", {
@@ -44,17 +49,20 @@ document.getElementById("app")?.append(
   }),
   failure,
   overview,
+  legendBox,
   element("div", {
     className: "toolbar",
-    children: [legendBox, element("div", { className: "finder", children: [found, search] })],
+    children: [trail, element("div", { className: "finder", children: [found, search] })],
   }),
-  trail,
   treemap.element,
-  below,
+  element("div", { className: "below", children: [arithmetic, outList] }),
 );
 failure.hidden = true;
 restore(loadState());
-search.addEventListener("input", highlight);
+search.addEventListener("input", () => {
+  highlight();
+  remember();
+});
 search.addEventListener("keydown", (event) => {
   if (event.key === "Enter" || event.key === "ArrowDown") treemap.focusMatch();
   else if (event.key === "Escape") clearSearch();
@@ -62,16 +70,25 @@ search.addEventListener("keydown", (event) => {
 
 receive<ToContextMapView>({
   map: (payload) => {
+    const before = map;
     map = payload.map;
     failure.hidden = true;
-    showMap();
+    showFigures(map);
+    // While the workspace is read the files stay what they are; drawing them again would take the tooltip away.
+    if (before === undefined || !isSameTree(before, map)) showFiles(map);
   },
   state: (payload) => {
     stateText.textContent = payload.text;
-    const offers = payload.actions.map(({ title, command }, index) =>
-      button(title, index === 0 ? "primary" : "secondary", () => send("action", { command })),
+    const offer = JSON.stringify(payload.actions);
+    // The state comes many times a second while reading: a button that is replaced meanwhile cannot be clicked.
+    if (offer === offered) return;
+    offered = offer;
+    replaceKeepingFocus(
+      actions,
+      payload.actions.map(({ title, command }, index) =>
+        button(title, index === 0 ? "primary" : "secondary", () => send("action", { command })),
+      ),
     );
-    actions.replaceChildren(...offers);
   },
   failed: (payload) => {
     failure.textContent = payload.message;
@@ -80,16 +97,26 @@ receive<ToContextMapView>({
 });
 send("ready", null);
 
-function showMap(): void {
-  if (map === undefined) return;
-  title.textContent = map.workspace;
-  overview.replaceChildren(...windowBar(map), factsList(map));
-  const isOpen = (className: string) => below.querySelector(`details.${className}`)?.hasAttribute("open") ?? false;
-  below.replaceChildren(
-    arithmeticSection(map, isOpen("arithmetic")),
-    ...outSection(map, isOpen("out-list"), (uri) => send("open", { uri })),
+function isSameTree(a: ContextMap, b: ContextMap): boolean {
+  return a.workspace === b.workspace && JSON.stringify(a.files) === JSON.stringify(b.files);
+}
+
+function showFigures(shown: ContextMap): void {
+  title.textContent = shown.workspace;
+  overview.replaceChildren(...windowBar(shown), factsList(shown));
+  replaceKeepingFocus(arithmetic, [arithmeticSection(shown, isOpen(arithmetic))]);
+}
+
+function showFiles(shown: ContextMap): void {
+  replaceKeepingFocus(
+    outList,
+    outSection(shown, isOpen(outList), (uri) => send("open", { uri })),
   );
   showTree();
+}
+
+function isOpen(box: HTMLElement): boolean {
+  return box.querySelector("details")?.open ?? false;
 }
 
 function forms(): ReadonlySet<FileForm> {
@@ -99,7 +126,7 @@ function forms(): ReadonlySet<FileForm> {
 function showTree(): void {
   if (map === undefined) return;
   const shown = forms();
-  legendBox.replaceChildren(...legend(map, shown, toggle));
+  replaceKeepingFocus(legendBox, legend(map, shown, toggle));
   root = buildTree(map.workspace, map.files, shown);
   showZoomed(findNode(root, zoomPath));
 }
@@ -109,16 +136,13 @@ function showZoomed(node: MapNode): void {
   // The rest of a folder exists on the screen only; after a change its folder is shown.
   zoomPath = node.path.replace(/\/?\*$/, "");
   const nodes = trailTo(root, node);
-  trail.replaceChildren(
+  replaceKeepingFocus(trail, [
     ...nodes.flatMap((each) => {
       if (each === node) return [element("span", { className: "here", text: each.name })];
       return [button(each.name, "link", () => zoomTo(each)), element("span", { className: "slash", text: "/" })];
     }),
-    element("span", {
-      className: "sum",
-      text: `${count(node.nFiles)} ${node.nFiles === 1 ? "file" : "files"}, ${count(node.tokens)} tokens`,
-    }),
-  );
+    element("span", { className: "sum", text: contentsOf(node) }),
+  ]);
   treemap.show(node);
   highlight();
   remember();
@@ -142,27 +166,27 @@ function toggle(form: FileForm): void {
   if (!next.delete(form)) next.add(form);
   chosenForms = next;
   showTree();
-  legendBox.querySelector<HTMLButtonElement>(`[data-form="${form}"]`)?.focus();
 }
 
 function highlight(): void {
-  const words = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  const nFound = treemap.highlight(words);
-  const files = nFound === 1 ? "1 file" : `${count(nFound)} files`;
-  found.textContent = words.length === 0 ? "" : nFound === 0 ? "nothing here" : files;
+  const words = searchWords(search.value);
+  const nHere = treemap.highlight(words);
+  found.textContent = foundText(words, nHere, map?.files ?? []);
 }
 
 function clearSearch(): void {
   search.value = "";
   highlight();
+  remember();
 }
 
 function remember(): void {
-  saveState({ zoomPath, forms: chosenForms && [...chosenForms] });
+  saveState({ zoomPath, search: search.value, forms: chosenForms && [...chosenForms] });
 }
 
 function restore(state: Record<string, unknown>): void {
   if (typeof state.zoomPath === "string") zoomPath = state.zoomPath;
+  if (typeof state.search === "string") search.value = state.search;
   if (Array.isArray(state.forms))
     chosenForms = new Set(FORMS.filter((form) => (state.forms as unknown[]).includes(form)));
 }

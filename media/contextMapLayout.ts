@@ -14,6 +14,10 @@ const GAP_PX = 1;
 const MIN_FILE_AREA_PX = 90;
 /** Smaller folders are one tile. */
 const MIN_FOLDER_AREA_PX = 700;
+/** A folder thinner than this is one tile: between its edges there is no room for what is in it. */
+const MIN_FOLDER_SIDE_PX = 10;
+/** Thinner tiles could not be seen or hit. */
+const MIN_TILE_SIDE_PX = 3;
 /** More tiles than this take longer than a frame to draw and tell nobody more. */
 const MOST_TILES = 2500;
 /** When everything in the shown folder is small, so many are drawn all the same. */
@@ -175,24 +179,36 @@ function place(top: Shown, width: number, height: number): Tile[] {
     .paddingInner(GAP_PX)
     .paddingOuter((node) => (node.depth === 0 ? 0 : FRAME_PX))
     .paddingTop((node) => headerOf(node) || (node.depth === 0 ? 0 : FRAME_PX))(root);
+  // Their contents would all lie on one line.
+  laidOut.eachBefore((node) => {
+    if (node.depth > 0 && Math.min(node.x1 - node.x0, node.y1 - node.y0) < MIN_FOLDER_SIDE_PX) delete node.children;
+  });
   return laidOut
     .descendants()
-    .filter((node) => node.depth > 0 && node.x1 > node.x0 && node.y1 > node.y0)
+    .filter((node) => node.depth > 0)
     .map((node) => ({
       node: node.data.node,
       frame: node.children !== undefined,
       depth: node.depth,
-      x: node.x0,
-      y: node.y0,
-      width: node.x1 - node.x0,
-      height: node.y1 - node.y0,
+      ...inside(node, width, height),
       header: node.children === undefined ? 0 : headerOf(node),
     }));
+}
+
+/** Rounding leaves nothing of what is thin, but each file is somewhere: a thin one lies on the edge of its neighbour. */
+function inside({ x0, y0, x1, y1 }: HierarchyRectangularNode<Shown>, width: number, height: number) {
+  const [x, y] = [Math.min(x0, width - MIN_TILE_SIDE_PX), Math.min(y0, height - MIN_TILE_SIDE_PX)];
+  return { x, y, width: Math.max(MIN_TILE_SIDE_PX, x1 - x), height: Math.max(MIN_TILE_SIDE_PX, y1 - y) };
 }
 
 function headerOf(node: HierarchyRectangularNode<Shown>): number {
   const fits = node.x1 - node.x0 >= MIN_HEADER_WIDTH_PX && node.y1 - node.y0 >= MIN_HEADER_HEIGHT_PX;
   return node.depth > 0 && fits ? HEADER_PX : 0;
+}
+
+/** False for a frame without a name strip: nothing of it can be pointed at, its contents can. */
+export function isReachable({ frame, header }: Tile): boolean {
+  return !frame || header > 0;
 }
 
 /**
@@ -205,7 +221,7 @@ export function neighbour(tiles: readonly Tile[], from: Tile, direction: Directi
   const middle = (span: Span) => (span.start + span.end) / 2;
   let best: { tile: Tile; distance: number } | undefined;
   for (const tile of tiles) {
-    if (tile === from || (tile.frame && tile.header === 0)) continue;
+    if (tile === from || !isReachable(tile)) continue;
     const spot = spotOf(tile);
     const [along, aside] = isAcross ? [spot.x, spot.y] : [spot.y, spot.x];
     const [from1, from2] = isAcross ? [here.x, here.y] : [here.y, here.x];

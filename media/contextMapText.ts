@@ -31,12 +31,15 @@ export function sumOf(files: readonly ContextMapFile[], form: FileForm): { files
   return { files: some.length, tokens: some.reduce((sum, { tokens }) => sum + tokens, 0) };
 }
 
+/** Known by their path only, files may take so many times the room of what is read before they are switched off. */
+const MOST_PATHS_PER_READ = 9;
+
 /**
  * What is shown at first: what was read, and what is known by its path only if that does not drown the rest.
  */
 export function defaultForms(files: readonly ContextMapFile[]): ReadonlySet<FileForm> {
   const read = files.reduce((sum, { form, tokens }) => sum + (isRead(form) ? tokens : 0), 0);
-  const isDrowning = read > 0 && sumOf(files, "path").tokens > read;
+  const isDrowning = read > 0 && sumOf(files, "path").tokens > MOST_PATHS_PER_READ * read;
   return new Set(FORMS.filter((form) => form !== "out" && !(form === "path" && isDrowning)));
 }
 
@@ -48,16 +51,23 @@ export function count(value: number): string {
 /** A number in little room: `950`, `12.3K`, `1.2M`. */
 export function short(value: number): string {
   if (value < 1000) return String(Math.round(value));
-  // 999,950 and more would become 1000.0K.
-  if (value < 999_950) return `${(value / 1000).toFixed(value < 99_950 ? 1 : 0)}K`;
+  // 999,500 and more would become 1000K.
+  if (value < 999_500) return `${(value / 1000).toFixed(value < 99_950 ? 1 : 0)}K`;
   return `${(value / 1e6).toFixed(1)}M`;
 }
 
-/** Bytes in decimal units: `870 MB`, `2.7 GB`. */
+/** Bytes on a disk, in decimal units as the setting of the quota: `870 MB`, `2.7 GB`. */
 export function size(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
   return `${Math.round(bytes / 1e3)} kB`;
+}
+
+/** Bytes in memory, in binary units as in the arithmetic of the budget: `256 MiB`, `2.5 GiB`. */
+export function memory(bytes: number): string {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  if (bytes >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
+  return `${Math.ceil(bytes / 2 ** 10)} KiB`;
 }
 
 /** Tokens of a file, for people: what it takes or would take. */

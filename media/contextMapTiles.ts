@@ -1,7 +1,7 @@
 // Draws the treemap as elements that the pointer and the keyboard can reach, with a tooltip; decides no layout.
-import type { FileForm } from "../server/src/protocol/messages.ts";
-import { type Direction, layOut, type MapNode, neighbour, type Tile } from "./contextMapLayout.ts";
-import { count, FORM_NAME, FORMS, short, tokensOf } from "./contextMapText.ts";
+import { describe, dominantForm, hasWords } from "./contextMapDescription.ts";
+import { type Direction, isReachable, layOut, type MapNode, neighbour, type Tile } from "./contextMapLayout.ts";
+import { short } from "./contextMapText.ts";
 import { element } from "./dom.ts";
 
 /** Smaller tiles carry no name, pixels. */
@@ -63,12 +63,14 @@ export class Treemap {
   }
 
   focusFirst(): void {
-    this.#focus(0);
+    this.#focus(Math.max(0, this.#tiles.findIndex(isReachable)));
   }
 
   /** Focuses the tile of a node, or of what it is drawn in. */
   focusNode(node: MapNode): void {
-    const index = this.#tiles.findLastIndex((tile) => tile.node === node || node.path.startsWith(`${tile.node.path}/`));
+    const index = this.#tiles.findLastIndex(
+      (tile) => isReachable(tile) && (tile.node === node || node.path.startsWith(`${tile.node.path}/`)),
+    );
     this.#focus(Math.max(0, index));
   }
 
@@ -86,9 +88,10 @@ export class Treemap {
   highlight(words: readonly string[]): number {
     this.#words = words;
     this.#canvas.classList.toggle("searching", words.length > 0);
-    const fits = ({ path }: MapNode) => words.every((word) => path.toLowerCase().includes(word));
     const nFits = (node: MapNode): number =>
-      node.kind === "file" ? Number(fits(node)) : node.children.reduce((sum, child) => sum + nFits(child), 0);
+      node.kind === "file"
+        ? Number(hasWords(node.path, words))
+        : node.children.reduce((sum, child) => sum + nFits(child), 0);
     for (const [index, { node, frame }] of this.#tiles.entries()) {
       const isMatch = words.length > 0 && !frame && nFits(node) > 0;
       this.#elements[index]?.classList.toggle("match", isMatch);
@@ -99,17 +102,18 @@ export class Treemap {
   #draw(): void {
     const top = this.#top;
     if (top === undefined) return;
-    const focused = this.#canvas.contains(document.activeElement) ? this.#tiles[this.#current]?.node.path : undefined;
+    const hadFocus = this.#canvas.contains(document.activeElement);
+    const before = this.#tiles[this.#current]?.node.path;
     this.#tiles = layOut(top, this.#canvas.clientWidth, this.#canvas.clientHeight);
     this.#elements = this.#tiles.map(tileElement);
     this.#canvas.replaceChildren(...this.#elements);
     this.#empty.hidden = top.nFiles > 0;
     this.#tip.hidden = true;
-    const again = focused === undefined ? -1 : this.#tiles.findIndex(({ node }) => node.path === focused);
-    this.#current = Math.max(0, again);
+    const again = this.#tiles.findIndex((tile) => isReachable(tile) && tile.node.path === before);
+    this.#current = again < 0 ? Math.max(0, this.#tiles.findIndex(isReachable)) : again;
     const current = this.#elements[this.#current];
     if (current) current.tabIndex = 0;
-    if (focused !== undefined) current?.focus();
+    if (hadFocus) current?.focus({ preventScroll: true });
     if (this.#words.length > 0) this.highlight(this.#words);
   }
 
@@ -153,7 +157,7 @@ export class Treemap {
       if (next) this.#focus(this.#tiles.indexOf(next));
     } else if (event.key === "Enter" || event.key === " ") this.#enter(tile);
     else if (event.key === "Escape" || event.key === "Backspace") this.#actions.zoomOut();
-    else if (event.key === "Home") this.#focus(0);
+    else if (event.key === "Home") this.focusFirst();
     else if (event.key === "End") this.#focus(this.#tiles.length - 1);
     else return;
     event.preventDefault();
@@ -206,51 +210,15 @@ function tileElement(tile: Tile): HTMLElement {
     className: `tile ${frame ? "frame" : `${node.kind} ${form}`}`,
     attributes: { role: "treeitem", "aria-level": String(tile.depth), "aria-label": describe(node).join(", ") },
   });
-  // A frame without a name strip cannot be pointed at: its contents can.
-  if (!frame || header > 0) made.tabIndex = -1;
+  if (isReachable(tile)) made.tabIndex = -1;
   const { style } = made;
   [style.left, style.top] = [`${tile.x}px`, `${tile.y}px`];
   [style.width, style.height] = [`${tile.width}px`, `${tile.height}px`];
   const hasName = frame ? header > 0 : tile.width >= MIN_NAME_WIDTH_PX && tile.height >= MIN_NAME_HEIGHT_PX;
+  // Only then: the space around a name would make a thin tile wider than it is.
+  made.classList.toggle("named", hasName);
   if (hasName) made.append(element("span", { className: "name", text: node.name }));
   const hasAmount = frame ? header > 0 && tile.width > 120 : hasName && tile.height >= MIN_AMOUNT_HEIGHT_PX;
   if (hasAmount && node.tokens > 0) made.append(element("span", { className: "amount", text: short(node.tokens) }));
   return made;
-}
-
-/** Path, tokens, form, reason; of a folder what is in it. */
-function describe(node: MapNode): string[] {
-  if (node.file !== undefined) {
-    const { path, form, reason } = node.file;
-    return [path, `${FORM_NAME[form]} · ${tokensOf(node.file)}`, reason].filter((line) => line !== "");
-  }
-  const forms = formsIn(node);
-  const parts = FORMS.filter((form) => forms.has(form)).map((form) => {
-    const nFiles = forms.get(form)?.files ?? 0;
-    return `${FORM_NAME[form].toLowerCase()}: ${count(nFiles)}`;
-  });
-  const files = `${count(node.nFiles)} ${node.nFiles === 1 ? "file" : "files"}`;
-  const path =
-    node.kind === "rest" ? `${node.name} of ${node.path.replace(/\/?\*$/, "") || "this folder"}` : `${node.path}/`;
-  return [
-    path,
-    node.kind === "rest" ? `${count(node.tokens)} tokens` : `${files} · ${count(node.tokens)} tokens`,
-    parts.join(", "),
-  ];
-}
-
-function formsIn(node: MapNode, sums = new Map<FileForm, { files: number; tokens: number }>()) {
-  const form = node.file?.form;
-  if (form !== undefined) {
-    const { files, tokens } = sums.get(form) ?? { files: 0, tokens: 0 };
-    sums.set(form, { files: files + 1, tokens: tokens + node.tokens });
-  }
-  for (const child of node.children) formsIn(child, sums);
-  return sums;
-}
-
-/** The form with most tokens in a folder that is one tile. */
-function dominantForm(node: MapNode): FileForm {
-  const sums = [...formsIn(node)].sort(([, a], [, b]) => b.tokens - a.tokens);
-  return sums[0]?.[0] ?? "path";
 }

@@ -28,3 +28,12 @@ export function button(text: string, className: string, onClick: () => void): HT
   made.addEventListener("click", onClick);
   return made;
 }
+
+/** Replaces what is in an element; if the focus was in it, the new one at the same place of the tab order gets it. */
+export function replaceKeepingFocus(parent: HTMLElement, children: readonly Node[]): void {
+  const focusable = () => [...parent.querySelectorAll<HTMLElement>("button, summary")];
+  const { activeElement } = document;
+  const index = activeElement instanceof HTMLElement ? focusable().indexOf(activeElement) : -1;
+  parent.replaceChildren(...children);
+  if (index >= 0) focusable()[index]?.focus();
+}

@@ -1,29 +1,39 @@
 // What the context map offers to do in which state, and therefore all that it may ask for; pure, no VS Code.
 import type { Status } from "../../server/src/protocol/messages.ts";
 import type { ToContextMapView } from "../../server/src/protocol/webview.ts";
-import type { CommandId } from "./commandIds.ts";
+import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
 
-type Action = ToContextMapView["state"]["actions"][number] & { command: CommandId };
+type Action = ToContextMapView["state"]["actions"][number] & { command: CommandId | typeof MANAGE_TRUST_COMMAND };
+
+/** While reading the map is asked for again after each such share of it. */
+const STEPS_OF_READING = 20;
 
 const READ: Action = { title: "Read Workspace", command: "fathom.readWorkspace" };
 const PAUSE: Action = { title: "Pause Reading", command: "fathom.pauseReading" };
 const RESUME: Action = { title: "Resume Reading", command: "fathom.resumeReading" };
 const GET_MODEL: Action = { title: "Get Model…", command: "fathom.getModel" };
+const RESTART_SERVER: Action = { title: "Restart Language Server", command: "fathom.restartServer" };
+const MANAGE_TRUST: Action = { title: "Manage Workspace Trust", command: MANAGE_TRUST_COMMAND };
 
 /** Commands that the map may run. */
 export const MAP_COMMANDS: ReadonlySet<string> = new Set(
-  [READ, PAUSE, RESUME, GET_MODEL].map(({ command }) => command),
+  [READ, PAUSE, RESUME, GET_MODEL, RESTART_SERVER, MANAGE_TRUST].map(({ command }) => command),
 );
 
 /** What makes sense now, the most useful first. */
 export function mapActions(status: Status): Action[] {
+  if (status.state === "untrusted") return [MANAGE_TRUST];
   if (status.state === "noModel") return [GET_MODEL];
+  if (status.state === "failed") return [RESTART_SERVER];
   if (status.hold === "user") return [RESUME];
   if (status.reading !== undefined) return [PAUSE];
   return status.state === "ready" && status.base === undefined ? [READ] : [];
 }
 
 /** Changes when the map may look different: not with each token that is read, which would draw it all the time. */
-export function mapKey({ model, base, overlay, reading, state }: Status): string {
-  return JSON.stringify([model?.file, model?.contextTokens, base, overlay, reading?.purpose, state === "untrusted"]);
+export function mapKey({ model, base, overlay, reading, hold, state }: Status): string {
+  const { purpose, phase, doneTokens = 0, totalTokens = 0 } = reading ?? {};
+  const step = totalTokens > 0 ? Math.floor((STEPS_OF_READING * doneTokens) / totalTokens) : 0;
+  const isPaused = hold === "user";
+  return JSON.stringify([model, base, overlay, purpose, phase, step, isPaused, state === "untrusted"]);
 }

@@ -41,7 +41,8 @@ export class ContextMapView implements Disposable {
     const options = webviewOptions(this.#context.extensionUri);
     const panel = window.createWebviewPanel(VIEW_TYPE, TITLE, ViewColumn.Active, options);
     this.#panel = panel;
-    panel.iconPath = Uri.joinPath(this.#context.extensionUri, "dist", "media", "icon.svg");
+    const icon = (name: string) => Uri.joinPath(this.#context.extensionUri, "dist", "media", name);
+    panel.iconPath = { light: icon("iconLight.svg"), dark: icon("iconDark.svg") };
     panel.webview.onDidReceiveMessage((posted) => inBackground(this.#log, this.#receive(posted)));
     panel.onDidDispose(() => {
       if (this.#panel === panel) this.#panel = undefined;
@@ -62,9 +63,11 @@ export class ContextMapView implements Disposable {
   }
 
   async #receive(posted: unknown): Promise<void> {
-    const message = readContextMapMessage(posted);
+    const message = readContextMapMessage(posted, this.#uris);
     if (message === undefined) {
-      this.#log.warn("A message of the context map was dropped: it is none of the known ones.");
+      this.#log.warn(
+        "A message of the context map was dropped: it is none of the known ones, or names a file that is not on the map.",
+      );
       return;
     }
     await this.#handle(message);
@@ -85,9 +88,7 @@ export class ContextMapView implements Disposable {
 
   async #openFile(text: string): Promise<void> {
     const uri = Uri.parse(text);
-    if (!this.#uris.has(text) || !isInsideWorkspace(uri)) {
-      throw new Error("This file is not on the map or outside of the workspace, so it is not opened.");
-    }
+    if (!isInsideWorkspace(uri)) throw new Error("This file is outside of the workspace, so it is not opened.");
     // Not as text: what is left out may be an image, for which VS Code has another editor.
     await commands.executeCommand("vscode.open", uri);
   }

@@ -74,7 +74,7 @@ export function holdSentence(hold: HoldReason): string {
 /** One line without icons: model, state, how much is read. */
 export function stateLine(status: Status): string {
   const parts = [status.model?.name];
-  if (status.reading) parts.push(readingLine(status.reading));
+  if (status.reading) parts.push(readingLine(status.reading, status.hold));
   if (status.hold) parts.push(HOLD[status.hold].replace(/[;.].*$/, ""));
   if (status.reading || status.hold) return joined(parts);
   if (status.state !== "ready") parts.push(status.message);
@@ -86,7 +86,7 @@ export function stateLine(status: Status): string {
 
 /** The first line of the tooltip; while reading, with the figures. */
 export function headline(status: Status): string {
-  return status.reading ? readingLine(status.reading) : status.message;
+  return status.reading ? readingLine(status.reading, status.hold) : status.message;
 }
 
 /** Facts for the tooltip, in the order in which they are shown. */
@@ -103,15 +103,23 @@ export function statusFacts(status: Status): { name: string; text: string }[] {
   return facts;
 }
 
-/** How far reading is: `reading 12,000 of 80,000 tokens, 31 of 212 files, 15 %, 900 tokens/s, 2 min left`. */
-export function readingLine(reading: ReadingProgress): string {
+/**
+ * How far reading is: `reading 12,000 of 80,000 tokens, 31 of 212 files, 15 %, 900 tokens/s, 2 min left`.
+ * @param hold Why it waits: then there is neither speed nor end.
+ */
+export function readingLine(reading: ReadingProgress, hold?: HoldReason): string {
   const what = reading.purpose === "compaction" ? "compaction: " : "";
-  const left = timeLeft(reading);
+  const files = `${count(reading.doneFiles)} of ${count(reading.totalFiles)} files`;
+  // The files are looked through first; how many tokens there will be is not known before.
+  if (reading.totalTokens === 0) return `${what}looking through ${files}`;
+  const tokens = `${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`;
   const parts = [
-    `${what}${PHASE[reading.phase]} ${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`,
-    `${count(reading.doneFiles)} of ${count(reading.totalFiles)} files`,
+    hold === undefined ? `${what}${PHASE[reading.phase]} ${tokens}` : `${what}${tokens} read`,
+    files,
     `${percent(reading)} %`,
   ];
+  if (hold !== undefined) return parts.join(", ");
+  const left = timeLeft(reading);
   if (reading.tokensPerSecond > 0) parts.push(`${count(reading.tokensPerSecond)} tokens/s`);
   if (left !== undefined) parts.push(left);
   return parts.join(", ");

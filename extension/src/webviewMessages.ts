@@ -41,17 +41,19 @@ const PASTE_READERS: Readers<FromPasteView> = {
   cancel: nothing,
 };
 
-const MAP_READERS: Readers<FromContextMapView> = {
-  ready: nothing,
-  open: (payload) => {
-    const { uri } = fields(payload);
-    return isText(uri, MAX_URI_CHARS) ? { uri } : undefined;
-  },
-  action: (payload) => {
-    const { command } = fields(payload);
-    return typeof command === "string" && MAP_COMMANDS.has(command) ? { command } : undefined;
-  },
-};
+function mapReaders(offered: ReadonlySet<string>): Readers<FromContextMapView> {
+  return {
+    ready: nothing,
+    open: (payload) => {
+      const { uri } = fields(payload);
+      return typeof uri === "string" && offered.has(uri) ? { uri } : undefined;
+    },
+    action: (payload) => {
+      const { command } = fields(payload);
+      return typeof command === "string" && MAP_COMMANDS.has(command) ? { command } : undefined;
+    },
+  };
+}
 
 /** The message of the chat view, or undefined if it is not exactly one of the known ones. */
 export function readChatMessage(posted: unknown): Message<FromChatView> | undefined {
@@ -63,9 +65,15 @@ export function readPasteMessage(posted: unknown): Message<FromPasteView> | unde
   return readMessage(PASTE_READERS, posted);
 }
 
-/** The message of the context map, or undefined if it is not exactly one of the known ones. */
-export function readContextMapMessage(posted: unknown): Message<FromContextMapView> | undefined {
-  return readMessage(MAP_READERS, posted);
+/**
+ * The message of the context map, or undefined if it is not exactly one of the known ones.
+ * @param offered The uris of the files on the map: the page may name these and no others.
+ */
+export function readContextMapMessage(
+  posted: unknown,
+  offered: ReadonlySet<string>,
+): Message<FromContextMapView> | undefined {
+  return readMessage(mapReaders(offered), posted);
 }
 
 /** True for http and https; `command:`, `file:` and all others are refused. */

@@ -1,6 +1,11 @@
 // Tests that only exactly known messages of the webviews get through.
 import assert from "node:assert/strict";
-import { isWebLink, readChatMessage, readPasteMessage } from "../../../extension/src/webviewMessages.ts";
+import {
+  isWebLink,
+  readChatMessage,
+  readContextMapMessage,
+  readPasteMessage,
+} from "../../../extension/src/webviewMessages.ts";
 
 function accepts(posted: unknown): void {
   assert.deepEqual(readChatMessage(posted), posted);
@@ -64,6 +69,55 @@ describe("readPasteMessage", () => {
   });
   it("drops the messages of the chat", () =>
     assert.equal(readPasteMessage({ kind: "stop", payload: null }), undefined));
+});
+
+describe("readContextMapMessage", () => {
+  const inside = "file:///w/src/a.ts";
+  const read = (posted: unknown) => readContextMapMessage(posted, new Set([inside]));
+
+  const good: unknown[] = [
+    { kind: "ready", payload: null },
+    { kind: "open", payload: { uri: inside } },
+    { kind: "action", payload: { command: "fathom.pauseReading" } },
+    { kind: "action", payload: { command: "workbench.trust.manage" } },
+  ];
+  for (const posted of good) it(`takes ${JSON.stringify(posted)}`, () => assert.deepEqual(read(posted), posted));
+
+  const bad: unknown[] = [
+    null,
+    [],
+    "open",
+    { kind: "open" },
+    { kind: ["open"], payload: { uri: inside } },
+    { kind: "toString", payload: null },
+    { kind: "__proto__", payload: null },
+    { kind: "ready", payload: { uri: inside } },
+    { kind: "open", payload: { uri: "file:///etc/passwd" } },
+    { kind: "open", payload: { uri: "file:///w/src/../../etc/passwd" } },
+    { kind: "open", payload: { uri: "file:///w/src/a.ts/../b.ts" } },
+    { kind: "open", payload: { uri: "file:///w/src/%61.ts" } },
+    { kind: "open", payload: { uri: "command:workbench.action.quit" } },
+    { kind: "open", payload: { uri: [inside] } },
+    { kind: "open", payload: { uri: { toString: () => inside } } },
+    { kind: "open", payload: { uri: "" } },
+    { kind: "open", payload: inside },
+    { kind: "action", payload: { command: "fathom.acceptEdit" } },
+    { kind: "action", payload: { command: "workbench.action.terminal.sendSequence" } },
+    { kind: "action", payload: { command: ["fathom.pauseReading"] } },
+    { kind: "action", payload: { command: "fathom.pauseReading " } },
+    { kind: "action", payload: null },
+    { kind: "ask", payload: { text: "hello" } },
+  ];
+  for (const posted of bad) it(`drops ${JSON.stringify(posted)}`, () => assert.equal(read(posted), undefined));
+
+  it("opens nothing before a map was sent", () => {
+    const posted = { kind: "open", payload: { uri: inside } };
+    assert.equal(readContextMapMessage(posted, new Set()), undefined);
+  });
+  it("takes over known fields only", () => {
+    const posted = { kind: "open", payload: { uri: inside, selection: [0, 9] }, more: 1 };
+    assert.deepEqual(read(posted), { kind: "open", payload: { uri: inside } });
+  });
 });
 
 describe("isWebLink", () => {

@@ -1,0 +1,156 @@
+// Tests the words for reading, for why it waits, and for what changed since, in the status bar, its tooltip and the views.
+import assert from "node:assert/strict";
+import {
+  barText,
+  headline,
+  holdSentence,
+  readingLine,
+  stateLine,
+  statusFacts,
+} from "../../../extension/src/statusText.ts";
+import type { HoldReason, ReadingProgress, Status } from "../../../server/src/protocol/messages.ts";
+
+const READING: ReadingProgress = {
+  purpose: "base",
+  phase: "prefill",
+  doneTokens: 22_397,
+  totalTokens: 224_746,
+  doneFiles: 13,
+  totalFiles: 151,
+  file: "src/a.ts",
+  tokensPerSecond: 596.2,
+  secondsLeft: 340,
+};
+
+const BASE: NonNullable<Status["base"]> = {
+  tokens: 80_000,
+  totalTokens: 80_000,
+  files: 212,
+  outlines: 0,
+  leftOut: 0,
+  origin: "snapshot",
+};
+
+function status(more: Partial<Status> = {}): Status {
+  return { state: "ready", message: "Ready.", engineRestarts: 0, ...more };
+}
+
+function reading(more: Partial<Status> = {}): Status {
+  return status({ state: "reading", message: "Reading.", reading: READING, ...more });
+}
+
+function fact(shown: Status, name: string): string | undefined {
+  return statusFacts(shown).find((each) => each.name === name)?.text;
+}
+
+describe("the time that is left", () => {
+  const cases: [secondsLeft: number | undefined, expected: string][] = [
+    [undefined, "$(book) Fathom: reading 9 %"],
+    [Number.POSITIVE_INFINITY, "$(book) Fathom: reading 9 %"],
+    [0, "$(book) Fathom: reading 9 %, a moment left"],
+    [4.9, "$(book) Fathom: reading 9 %, a moment left"],
+    [5, "$(book) Fathom: reading 9 %, 10 s left"],
+    [41, "$(book) Fathom: reading 9 %, 50 s left"],
+    [55, "$(book) Fathom: reading 9 %, 1 min left"],
+    [340, "$(book) Fathom: reading 9 %, 6 min left"],
+    [3600, "$(book) Fathom: reading 9 %, 1 h 0 min left"],
+    [7800, "$(book) Fathom: reading 9 %, 2 h 10 min left"],
+  ];
+  for (const [secondsLeft, expected] of cases) {
+    it(`${secondsLeft} s: ${expected}`, () =>
+      assert.equal(barText(reading({ reading: { ...READING, secondsLeft } })), expected));
+  }
+});
+
+describe("reading that waits", () => {
+  const holds: [hold: HoldReason, bar: string, line: string, sentence: string][] = [
+    [
+      "user",
+      "$(debug-pause) Fathom: paused at 9 %",
+      "22,397 of 224,746 tokens read, 13 of 151 files, 9 % · reading is paused",
+      "reading is paused; Resume Reading goes on.",
+    ],
+    [
+      "battery",
+      "$(debug-pause) Fathom: paused: on battery at 9 %",
+      "22,397 of 224,746 tokens read, 13 of 151 files, 9 % · reading waits while the computer runs on battery",
+      "reading waits while the computer runs on battery.",
+    ],
+    [
+      // It would come and go with every word, so the bar does not name it.
+      "typing",
+      "$(book) Fathom: reading 9 %, 6 min left",
+      "22,397 of 224,746 tokens read, 13 of 151 files, 9 % · reading waits while you type",
+      "reading waits while you type.",
+    ],
+  ];
+  for (const [hold, bar, line, sentence] of holds) {
+    it(`${hold}: is named in the bar, in the line and in the tooltip`, () => {
+      assert.equal(barText(reading({ hold })), bar);
+      assert.equal(stateLine(reading({ hold })), line);
+      assert.equal(fact(reading({ hold }), "Waiting"), sentence);
+      assert.equal(holdSentence(hold), sentence);
+    });
+  }
+  it("shows a pause also when nothing is read", () => {
+    assert.equal(barText(status({ hold: "user" })), "$(debug-pause) Fathom: paused");
+    assert.equal(stateLine(status({ hold: "user", base: BASE })), "reading is paused");
+  });
+  it("does not hide what is worse", () => {
+    assert.equal(barText(status({ state: "failed", hold: "user" })), "$(error) Fathom: stopped");
+    assert.equal(barText(reading({ state: "restarting", hold: "battery" })), "$(sync~spin) Fathom: restarting");
+  });
+});
+
+describe("a line of reading", () => {
+  const lines: [more: Partial<ReadingProgress>, expected: string][] = [
+    [{}, "reading 22,397 of 224,746 tokens, 13 of 151 files, 9 %, 596 tokens/s, 6 min left"],
+    [
+      { phase: "save", tokensPerSecond: 0, secondsLeft: undefined },
+      "saving 22,397 of 224,746 tokens, 13 of 151 files, 9 %",
+    ],
+    [{ phase: "tokenize", doneTokens: 0, totalTokens: 0 }, "looking through 13 of 151 files"],
+    [{ purpose: "compaction", phase: "tokenize", totalTokens: 0 }, "compaction: looking through 13 of 151 files"],
+    [
+      { purpose: "compaction", phase: "restore" },
+      "compaction: restoring 22,397 of 224,746 tokens, 13 of 151 files, 9 %, 596 tokens/s, 6 min left",
+    ],
+  ];
+  for (const [more, expected] of lines) {
+    it(expected, () => {
+      assert.equal(readingLine({ ...READING, ...more }), expected);
+      assert.equal(headline(reading({ reading: { ...READING, ...more } })), expected);
+    });
+  }
+  it("never says more than all", () => assert.match(readingLine({ ...READING, doneTokens: 300_000 }), /, 100 %, /));
+});
+
+describe("a compaction", () => {
+  const compaction = { ...READING, purpose: "compaction" } as const;
+  it("is named in the bar while the old base serves", () =>
+    assert.equal(barText(status({ base: BASE, reading: compaction })), "$(layers) Fathom: compacting 9 %, 6 min left"));
+  it("can be paused like a reading", () =>
+    assert.equal(barText(status({ reading: compaction, hold: "user" })), "$(debug-pause) Fathom: paused at 9 %"));
+});
+
+describe("what changed since", () => {
+  const overlay = { files: 2, tokens: 1500, onlyNamed: 0 };
+  it("follows what is read", () => {
+    const line = stateLine(status({ base: BASE, overlay }));
+    assert.equal(line, "80,000 tokens of 212 files read · 2 changed files since");
+    assert.match(stateLine(status({ base: BASE, overlay: { ...overlay, files: 1 } })), / · 1 changed file since$/);
+  });
+  it("says in the tooltip what had no room", () => {
+    assert.equal(fact(status({ overlay }), "Changed since"), "2 changed files, 1,500 tokens");
+    const named = fact(status({ overlay: { ...overlay, files: 5, onlyNamed: 3 } }), "Changed since");
+    assert.equal(named, "5 changed files, 1,500 tokens; 3 more only named, for want of room");
+  });
+  it("stands beside outlines", () => {
+    assert.equal(
+      stateLine(status({ base: { ...BASE, outlines: 1 } })),
+      "80,000 tokens of 212 files and 1 outline read",
+    );
+    const read = fact(status({ base: { ...BASE, outlines: 7, leftOut: 4 } }), "Read");
+    assert.equal(read, "80,000 tokens of 212 files and 7 outlines, 4 left out, restored from disk");
+  });
+});
