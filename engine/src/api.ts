@@ -154,6 +154,8 @@ export interface PrefillProgress {
   savedTokens: number;
   /** True from the moment on which questions extend this base; a compaction serves when it is whole. */
   serving: boolean;
+  /** As {@link PrefillResult.layoutHash}; empty while the parts are tokenized. */
+  layoutHash: string;
   /** "tokenize" | "restore" | "prefill" | "save": what is being done. */
   phase: "tokenize" | "restore" | "prefill" | "save";
 }
@@ -162,6 +164,8 @@ export interface PrefillResult {
   figures: Figures;
   /** True when the request ended before the whole base was read; finished chunks are kept. */
   cancelled: boolean;
+  /** True if questions extend this base now, whole or not. */
+  serving: boolean;
   /** Where the state came from. */
   origin: "memory" | "snapshot" | "computed";
   /** Hash of the base's tokens: identifies the layout in snapshots. */
@@ -205,6 +209,8 @@ export interface ChatRequest extends GenerateCommon {
   kind: "chat";
   /** Turns after the base; the base itself is the beginning of the system message. */
   messages: ChatMessage[];
+  /** `layoutHash` of the base that the messages speak of: behind another one they would be wrong. */
+  base?: string;
   /** Passed to the chat template as `enable_thinking`, always explicitly. */
   thinking: boolean;
   /**
@@ -297,6 +303,7 @@ export type EngineErrorCode =
   | "outOfMemory"
   | "noModel"
   | "noFillInMiddle"
+  | "baseReplaced"
   | "promptTooLong"
   | "badGrammar"
   | "badImage"
@@ -339,7 +346,10 @@ export interface Engine {
   unload(): Promise<void>;
   /** Makes the given parts the base of the long context; returns early with `cancelled` when aborted. */
   prefill(request: PrefillRequest, hooks?: PrefillHooks): Promise<PrefillResult>;
-  /** Generates text; resolves with stopReason "cancelled" when aborted. */
+  /**
+   * Generates text; resolves with stopReason "cancelled" when aborted. Throws EngineError baseReplaced if another base than
+   * the request's serves.
+   */
   generate(request: GenerateRequest, hooks?: GenerateHooks): Promise<GenerateResult>;
   /** Answers about an image in a child process that ends with the request or when idle. */
   see(request: VisionRequest, hooks?: GenerateHooks): Promise<VisionResult>;

@@ -33,6 +33,7 @@ class BaseReading {
   readonly #count = emptyCount();
   #encoded: EncodedParts = { tokens: [], labels: [], checkpoints: [] };
   #target: Token[] = [];
+  #layoutHash = "";
   /** True while the old base serves (compaction). */
   #keepServing = false;
   #origin: PrefillResult["origin"] = "computed";
@@ -68,6 +69,7 @@ class BaseReading {
     this.#target = long.base.tokens.slice(0, long.base.headLength);
     for (const token of this.#encoded.tokens) this.#target.push(token);
     long.sequence.assertFits(this.#target.length);
+    this.#layoutHash = hashTokens(this.#target);
   }
 
   /** The new base serves from now on, or the old one until the new one is whole. */
@@ -176,6 +178,10 @@ class BaseReading {
     this.#report("prefill");
   }
 
+  get #serves(): boolean {
+    return this.#options.long.base.tokens === this.#target;
+  }
+
   #report(phase: PrefillProgress["phase"]): void {
     const { long, onProgress } = this.#options;
     const doneTokens = long.sequence.commonPrefix(this.#target);
@@ -190,7 +196,8 @@ class BaseReading {
       label: labels[doneLabels < 0 ? labels.length - 1 : doneLabels]?.label ?? "",
       tokensPerSecond: long.sequence.tokensPerSecond,
       savedTokens: this.#saved?.tokens ?? 0,
-      serving: long.base.tokens === this.#target,
+      serving: this.#serves,
+      layoutHash: this.#layoutHash,
     });
   }
 
@@ -198,11 +205,12 @@ class BaseReading {
     const { long } = this.#options;
     return {
       cancelled: !this.#whole,
+      serving: this.#serves,
       origin: this.#origin,
       saved: this.#saved === this.#restored ? undefined : this.#saved,
       restored: this.#restored,
       figures: figuresOf(this.#target.length, this.#count, performance.now() - this.#begin),
-      layoutHash: hashTokens(this.#target),
+      layoutHash: this.#layoutHash,
       chunkTokens: long.sequence.chunkTokens,
       notes: long.takeNotes(),
     };

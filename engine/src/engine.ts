@@ -144,18 +144,25 @@ class LocalEngine implements Engine {
     if (request.kind === "completion") {
       return leased(loaded.completion, signal, generation, () => generation.complete(request));
     }
-    this.#settling?.abort();
+    // Made before the answer, so that whoever comes while it is given ends what follows it.
+    const settling = this.#startSettling();
     const { sequence } = loaded.long;
     const result = await leased(sequence, signal, generation, () => generation.chat(request));
-    if (request.goesOn && result.stopReason !== "cancelled") this.#settle(loaded, request, result);
+    if (request.goesOn && result.stopReason !== "cancelled") {
+      this.#settle(loaded, request, result, untilClosed(loaded, settling));
+    }
     return result;
   }
 
+  /** Ends the reading of the answer before, wherever it is. */
+  #startSettling(): AbortSignal {
+    this.#settling?.abort();
+    this.#settling = new AbortController();
+    return this.#settling.signal;
+  }
+
   /** In the background: the next question of this conversation then costs its own tokens only. */
-  #settle(loaded: Loaded, request: ChatRequest, answer: GenerateResult): void {
-    const settling = new AbortController();
-    this.#settling = settling;
-    const signal = untilClosed(loaded, settling.signal);
+  #settle(loaded: Loaded, request: ChatRequest, answer: GenerateResult, signal: AbortSignal): void {
     settleAnswer(loaded, this.#scheduler, request, answer, signal).catch(() => {
       // Aborted, or failed in a way that the next question meets and reports itself.
     });

@@ -14,9 +14,10 @@ import { figuresOf } from "./base.ts";
 import type { ChatTemplate } from "./chatTemplate.ts";
 import type { CheckpointPolicy } from "./checkpoints.ts";
 import { decodeText } from "./generate.ts";
-import type { LongContext } from "./longContext.ts";
+import { type Base, type LongContext, pays } from "./longContext.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { emptyCount, type PrefillCount, type Sequence } from "./sequence.ts";
+import { hashTokens } from "./snapshotStore.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Everything that exists only while a model is loaded. */
@@ -30,6 +31,12 @@ export interface Loaded {
   completion: Sequence;
   /** Aborted when the model is released: running requests end as cancelled. */
   closing: AbortController;
+}
+
+/** Tokens to go on from, and the lengths at which something else may follow. */
+interface Prompt {
+  target: Token[];
+  checkpoints: number[];
 }
 
 /** One request for new tokens, from prompt to figures. */
@@ -48,25 +55,31 @@ export class Generation {
   /** Extends what is read of the base; the tail stays until another prompt needs the context. */
   async chat(request: ChatRequest): Promise<GenerateResult> {
     const { long, template, tokenizer } = this.#loaded;
+    // A reading may replace the base that serves at any await: this answer keeps the one that it began with.
     const { base, sequence } = long;
+    if (request.base !== undefined && request.base !== hashTokens(base.tokens)) {
+      throw new EngineError("baseReplaced", "The codebase was read again while the question was prepared; ask again.");
+    }
     const rendered = template.render(request.messages, request.thinking);
     const history = (await tokenizer.encode(rendered.history)).tokens;
     const generationPrompt = (await tokenizer.encode(rendered.generationPrompt)).tokens;
-    const read = await readOfBase(long);
-    const target = base.tokens.slice(0, read);
-    for (const token of history) target.push(token);
-    // Templates rewrite earlier answers, so the next turn can go on from here but not from the answer.
-    const historyLength = target.length;
-    const checkpoints = [read, historyLength];
-    for (const token of generationPrompt) target.push(token);
-    // A conversation may be wanted again; an edit's question is not.
-    const begin = async () => {
-      await long.reach(target);
+    let read = await readOfBase(long, base);
+    const begin = async (prompt: Prompt): Promise<Prompt> => {
+      await long.reach(prompt.target);
+      let reached = prompt;
+      // What was on disk turned out to be unusable: reading it all again here would keep the question waiting for minutes.
+      if (pays(read - sequence.length, read)) {
+        read = Math.max(base.headLength, sequence.length);
+        reached = promptOn(base.tokens.slice(0, read), history, generationPrompt);
+      }
       // A half-read base can be gone on with only if its end can be come back to after the question.
       if (sequence.length === read) await long.secureEnd();
-      long.worthKeeping(request.goesOn ? historyLength : read);
+      // A conversation may be wanted again; an edit's question is not.
+      long.worthKeeping(request.goesOn ? read + history.length : read);
+      return reached;
     };
-    const result = await this.#run(sequence, target, checkpoints, rendered.startsThinking, "prefill", begin);
+    const prompt = promptOn(base.tokens.slice(0, read), history, generationPrompt);
+    const result = await this.#run(sequence, prompt, rendered.startsThinking, "prefill", begin);
     return { ...result, baseTokens: read, baseTotalTokens: base.tokens.length };
   }
 
@@ -78,33 +91,34 @@ export class Generation {
         `The model ${info.name} has no fill-in-the-middle tokens, so it cannot complete code inline.`,
       );
     }
-    const { tokens, checkpoints } = await tokenizer.encode(request.parts);
-    const result = await this.#run(completion, tokens, checkpoints, false, "completion");
+    const { tokens: target, checkpoints } = await tokenizer.encode(request.parts);
+    const result = await this.#run(completion, { target, checkpoints }, false, "completion");
     return { ...result, baseTokens: 0, baseTotalTokens: 0 };
   }
 
   async #run(
     sequence: Sequence,
-    target: Token[],
-    checkpoints: number[],
+    prompt: Prompt,
     startsThinking: boolean,
     priority: "prefill" | "completion",
-    begin: () => Promise<void> = async () => {},
+    begin: (prompt: Prompt) => Promise<Prompt> = async () => prompt,
   ): Promise<Omit<GenerateResult, "baseTokens" | "baseTotalTokens">> {
     const { signal, onChunk } = this.#hooks;
     const request = this.#request;
-    // The last token is evaluated by the first decode step, which needs its logits.
-    const prompt = target.slice(0, -1);
-    sequence.assertFits(target.length);
+    sequence.assertFits(prompt.target.length);
     const generated: Token[] = [];
     const count = emptyCount();
+    let begun = prompt;
     try {
-      await begin();
-      await sequence.prefill(prompt, { priority, signal, checkpoints }, count);
+      begun = await begin(prompt);
+      const { target, checkpoints } = begun;
+      // The last token is evaluated by the first decode step, which needs its logits.
+      await sequence.prefill(target.slice(0, -1), { priority, signal, checkpoints }, count);
     } catch (error) {
       if (!signal?.aborted) throw error;
-      return this.#cancelled(target.length, count);
+      return this.#cancelled(begun.target.length, count);
     }
+    const { target } = begun;
     const stream = sequence.decode(target.slice(-1), {
       sampling: request.sampling,
       grammar: request.grammar,
@@ -163,10 +177,16 @@ export class Generation {
 }
 
 /** Tokens of the base that a question can extend now: all of it, or what is read or saved of it so far. */
-async function readOfBase(long: LongContext): Promise<number> {
-  const { tokens, headLength } = long.base;
+async function readOfBase(long: LongContext, { tokens, headLength }: Base): Promise<number> {
   const { tokens: reachable } = await long.reachOf(tokens);
   return Math.max(headLength, reachable);
+}
+
+/** A chat's prompt on what is read of the base. */
+function promptOn(read: readonly Token[], history: readonly Token[], generationPrompt: readonly Token[]): Prompt {
+  const historyEnd = read.length + history.length;
+  // Templates rewrite earlier answers, so the next turn can go on from the history's end but not from the answer.
+  return { target: [...read, ...history, ...generationPrompt], checkpoints: [read.length, historyEnd] };
 }
 
 /**

@@ -137,7 +137,7 @@ export class LongContext {
     const inMemory = sequence.reachable(target);
     const restore = await this.#diskHasMore(target, inMemory);
     await this.#park(restore ? 0 : inMemory);
-    const restored = restore ? await this.#restore(target, inMemory) : undefined;
+    const restored = restore ? await this.#restore(target) : undefined;
     const reusedTokens = await sequence.align(target);
     this.#worth = Math.min(this.#worth, reusedTokens);
     if (restored !== undefined) this.#worth = reusedTokens;
@@ -226,9 +226,10 @@ export class LongContext {
     return unsavedMs >= Math.max(MIN_SAVE_INTERVAL_MS, saveMs / SAVE_SHARE);
   }
 
-  /** Size of a state of so many tokens on disk, bytes. */
+  /** A state of so many tokens takes no more on disk, bytes. */
   stateBytes(tokens: number): number {
-    return this.#options.recurrentStateBytes + tokens * (this.#options.kvBytesPerToken + TOKEN_BYTES);
+    const { recurrentStateBytes, kvBytesPerToken } = this.#options;
+    return STATE_OVERHEAD_BYTES + recurrentStateBytes + tokens * (kvBytesPerToken + TOKEN_OVERHEAD_BYTES);
   }
 
   /** Whether a snapshot saves so much more than the memory has that loading it pays. */
@@ -241,22 +242,26 @@ export class LongContext {
   /** @param kept Length of the state that stays in memory. */
   async #park(kept: number): Promise<void> {
     const { sequence } = this;
+    const store = this.#store;
     const worth = Math.min(this.#worth, sequence.length);
-    if (this.#store === undefined || this.#saveFailed || !pays(worth - kept, worth)) return;
+    if (store === undefined || this.#saveFailed || !pays(worth - kept, worth)) return;
     // Only what is worth keeping: what came after it would make the snapshot a beginning of nothing.
     if (worth < sequence.length) await sequence.align(sequence.tokens().slice(0, worth));
     const tokens = sequence.tokens();
-    const onDisk = await this.#store.longest(this.#identity, tokens);
+    const onDisk = await store.longest(this.#identity, tokens);
     if (!pays(tokens.length - Math.max(onDisk, kept), tokens.length)) return;
     await this.save(this.#kindOf(tokens));
   }
 
-  async #restore(target: readonly Token[], inMemory: number): Promise<Saved | undefined> {
+  async #restore(target: readonly Token[]): Promise<Saved | undefined> {
     const store = this.#store;
     if (store === undefined) return undefined;
     // Each damaged one is set aside and the next best is looked for; the number is a guard, not a policy.
     for (let attempt = 0; attempt < MAX_RESTORE_ATTEMPTS; attempt++) {
       const begin = performance.now();
+      // Asked again each time: one that did not load has emptied the memory, and the next best may not pay.
+      const inMemory = this.sequence.reachable(target);
+      if (!(await this.#diskHasMore(target, inMemory))) return undefined;
       const found = await store.find(this.#identity, target, inMemory);
       if (found.kind === "none") return undefined;
       if (found.kind === "unusable") {
@@ -289,8 +294,12 @@ export class LongContext {
   }
 }
 
-/** Token ids are written beside the state. */
-const TOKEN_BYTES = 4;
+/**
+ * Written beside the state: ids, positions and sequences of the tokens (measured: 28 bytes a token and 240 for the file).
+ * Rather more than less, since the quota counts on it before the file is there.
+ */
+const TOKEN_OVERHEAD_BYTES = 32;
+const STATE_OVERHEAD_BYTES = 1024;
 
 const MAX_RESTORE_ATTEMPTS = 8;
 

@@ -188,11 +188,21 @@ export class SnapshotFiles {
       // A header that outlives its state would vouch for the wrong bytes.
       await rm(this.#file(id, HEADER), { force: true });
       await rename(temporary, this.#file(id, STATE));
-      await writeFileAtomic(this.#file(id, HEADER), `${JSON.stringify(header, null, 2)}\n`);
+      await this.#writeHeader(id, header);
       return size;
     } finally {
       // The error of a disk that fails is worth more than that of cleaning up on it.
       await rm(temporary, { force: true }).catch(() => undefined);
+    }
+  }
+
+  /** On a disk that just got full, a state that nothing vouches for would only take the room of everything else. */
+  async #writeHeader(id: string, header: SnapshotHeader): Promise<void> {
+    try {
+      await writeFileAtomic(this.#file(id, HEADER), `${JSON.stringify(header, null, 2)}\n`);
+    } catch (error) {
+      await rm(this.#file(id, STATE), { force: true }).catch(() => undefined);
+      throw error;
     }
   }
 
@@ -243,7 +253,24 @@ export class SnapshotFiles {
     }
   }
 
-  /** Bytes of the states in the folder: snapshots, what is set aside, what is half-written. */
+  /** What nobody can load: its header is damaged, or of another version of this program. */
+  async removeUnreadable(): Promise<void> {
+    for (const id of await this.ids()) {
+      try {
+        await this.header(id);
+      } catch (error) {
+        // One that cannot be removed still counts, and the room is looked for elsewhere.
+        if (error instanceof HeaderError) await this.remove(id).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Bytes that a state takes on the disk, whatever its header says; 0: it is not there. */
+  async bytesOf(id: string): Promise<number> {
+    return (await statIfThere(this.#file(id, STATE)))?.size ?? 0;
+  }
+
+  /** Bytes of everything of ours in the folder: snapshots, what is set aside, what is half-written. */
   async bytes(): Promise<number> {
     let bytes = 0;
     for (const name of await this.#names()) {

@@ -1,4 +1,5 @@
 // Keeps the snapshots of all workspaces within their quota and the disk: which of them go when another one needs room.
+import type { Dirent } from "node:fs";
 import { readdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SnapshotInfo } from "./api.ts";
@@ -20,8 +21,8 @@ export interface RoomWanted {
 }
 
 /**
- * Makes room for a snapshot in the quota and on the disk: left-overs first, then what was set aside, then the snapshots
- * that are worth least ({@link byWorth}).
+ * Makes room for a snapshot in the quota and on the disk: left-overs first, then what was set aside or cannot be read,
+ * then the snapshots that are worth least ({@link byWorth}).
  * @throws SnapshotError if there cannot be enough room; then no snapshot was removed.
  */
 export async function makeRoom(wanted: RoomWanted): Promise<void> {
@@ -29,11 +30,15 @@ export async function makeRoom(wanted: RoomWanted): Promise<void> {
   for (const files of folders) await files.removeLeftOvers();
   let missing = await missingBytes(wanted, folders);
   if (missing.inQuota <= 0 && missing.onDisk <= 0) return;
-  for (const files of folders) await files.removeSetAside();
+  for (const files of folders) {
+    await files.removeSetAside();
+    // Its workspace may never be read again, and nobody else would set it aside.
+    await files.removeUnreadable();
+  }
   missing = await missingBytes(wanted, folders);
   const needed = Math.max(missing.inQuota, missing.onDisk);
   const victims = await expendable(wanted, folders);
-  const freed = victims.reduce((sum, { info }) => sum + info.bytes, 0);
+  const freed = victims.reduce((sum, { bytes }) => sum + bytes, 0);
   if (freed < missing.inQuota) {
     const limit = gigabytes(wanted.quotaBytes);
     throw new SnapshotError(`it takes ${gigabytes(wanted.bytes)}, the limit for all saved states is ${limit}`);
@@ -49,11 +54,11 @@ export async function makeRoom(wanted: RoomWanted): Promise<void> {
 async function freeBytes(needed: number, victims: Awaited<ReturnType<typeof expendable>>): Promise<void> {
   let left = needed;
   let failure: unknown;
-  for (const { files, info } of victims) {
+  for (const { files, info, bytes } of victims) {
     if (left <= 0) return;
     try {
       await files.remove(info.id);
-      left -= info.bytes;
+      left -= bytes;
     } catch (error) {
       failure = error;
     }
@@ -66,8 +71,7 @@ async function missingBytes(wanted: RoomWanted, folders: readonly SnapshotFiles[
   let used = 0;
   for (const files of folders) used += await files.bytes();
   // Its older self goes when the new one is there; until then both lie on the disk.
-  const older = folders.find(({ dir }) => dir === wanted.dir);
-  const replaced = (await older?.infos())?.find(({ id }) => id === wanted.id)?.bytes ?? 0;
+  const replaced = await new SnapshotFiles(wanted.dir).bytesOf(wanted.id);
   const { bavail, bsize } = await statfs(wanted.dir);
   return {
     inQuota: used - replaced + wanted.bytes - wanted.quotaBytes,
@@ -76,11 +80,11 @@ async function missingBytes(wanted: RoomWanted, folders: readonly SnapshotFiles[
 }
 
 async function expendable({ id, dir, keep }: RoomWanted, folders: readonly SnapshotFiles[]) {
-  const found: { files: SnapshotFiles; info: SnapshotInfo }[] = [];
+  const found: { files: SnapshotFiles; info: SnapshotInfo; bytes: number }[] = [];
   for (const files of folders) {
     for (const info of await files.infos()) {
       const isItself = info.id === id && files.dir === dir;
-      if (!isItself && !keep.includes(info.id)) found.push({ files, info });
+      if (!isItself && !keep.includes(info.id)) found.push({ files, info, bytes: await files.bytesOf(info.id) });
     }
   }
   const now = Date.now();
@@ -100,15 +104,30 @@ function byWorth(a: SnapshotInfo, b: SnapshotInfo, now: number): number {
   return days(b) - days(a) || Number(a.kind === "base") - Number(b.kind === "base") || a.usedAt.localeCompare(b.usedAt);
 }
 
-/** The folders of all workspaces. None if the root is missing. */
+/** The folders of all workspaces. None if the root is missing; one that may not be looked into (`lost+found`) is not ours. */
 export async function foldersOf(root: string): Promise<SnapshotFiles[]> {
+  const folders: SnapshotFiles[] = [];
+  for (const entry of await entriesOf(root)) {
+    const dir = join(root, entry.name);
+    if (entry.isDirectory() && (await isReadable(dir))) folders.push(new SnapshotFiles(dir));
+  }
+  return folders;
+}
+
+async function entriesOf(root: string): Promise<Dirent[]> {
   try {
-    const entries = await readdir(root, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map((entry) => new SnapshotFiles(join(root, entry.name)));
+    return await readdir(root, { withFileTypes: true });
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+async function isReadable(dir: string): Promise<boolean> {
+  return readdir(dir).then(
+    () => true,
+    () => false,
+  );
 }
 
 function gigabytes(bytes: number): string {

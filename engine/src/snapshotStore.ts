@@ -1,7 +1,7 @@
 // Which snapshots there are, and which one serves a wanted token list; files are snapshotFiles.ts, room is snapshotQuota.ts.
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import type { SnapshotCheck, SnapshotFolder, SnapshotInfo, SnapshotKind } from "./api.ts";
 import type { Token } from "./backend.ts";
 import {
@@ -147,12 +147,14 @@ export class SnapshotStore {
     const id = snapshotId(identity, layoutHash, tokens.length);
     const { quotaBytes } = this.#folder;
     try {
-      await mkdir(this.dir, { recursive: true });
+      await makeFolder(this.dir);
       const reserveBytes = this.#diskReserveBytes;
       await makeRoom({ id, dir: this.dir, bytes: expectedBytes, keep, quotaBytes, reserveBytes });
       const bytes = await this.#files.write({ ...identity, kind, tokens: tokens.length, layoutHash }, write);
       this.#distrusted.delete(id);
       await this.#dropSurplus(id, keep);
+      // In use for as long as the engine runs, though read from disk only once: other workspaces must not think it forgotten.
+      for (const kept of keep) await this.#files.touch(kept);
       return { id, bytes };
     } catch (error) {
       if (error instanceof SnapshotError || (error as NodeJS.ErrnoException).code === undefined) throw error;
@@ -292,6 +294,18 @@ function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
 function isOf(identity: StateIdentity, header: SnapshotHeader): boolean {
   const { modelHash, runtime, kvType } = header;
   return modelHash === identity.modelHash && runtime === identity.runtime && kvType === identity.kvType;
+}
+
+/** Node's recursive `mkdir` says of a read-only disk that a folder is missing: making the first missing one says why. */
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (error) {
+    const parent = dirname(dir);
+    if (!isMissing(error) || parent === dir) throw error;
+    await makeFolder(parent);
+    await mkdir(dir);
+  }
 }
 
 /** What the system's error codes mean, as part of a sentence. */

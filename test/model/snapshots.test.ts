@@ -334,8 +334,10 @@ describe("snapshots", () => {
       const noise = join(folder.path, "noise");
       writeFileSync(noise, Buffer.alloc(5000, "noise"));
       await forge(noise);
-      await test.engine.prefill({ parts: PARTS.slice(0, 5) });
-      assert.equal((await readAndAnswer()).origin, "computed");
+      const { figures: inMemory } = await test.engine.prefill({ parts: PARTS.slice(0, 5) });
+      // It was parked before the attempt, and comes back from disk.
+      const { origin, figures } = await readAndAnswer();
+      assert.deepEqual([origin, figures.reusedTokens], ["snapshot", inMemory.promptTokens]);
     });
 
     const unwritable: [name: string, dir: () => string][] = [

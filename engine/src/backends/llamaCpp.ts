@@ -1,4 +1,5 @@
 // The embedded runtime: llama.cpp through node-llama-cpp; the only file that imports it for inference.
+import { stat } from "node:fs/promises";
 import {
   type GgufFileInfo,
   getLlama,
@@ -272,7 +273,10 @@ class LlamaCppSequence implements BackendSequence {
   }
 
   async save(file: string): Promise<void> {
-    await this.#sequence.saveStateToFile(file);
+    const { fileSize } = await this.#sequence.saveStateToFile(file);
+    // The runtime closes the file without a look at whether its last bytes found room.
+    const { size } = await stat(file);
+    if (size !== fileSize) throw new EngineError("backendFailed", `only ${size} of ${fileSize} bytes were written`);
   }
 
   async restore(file: string): Promise<void> {

@@ -1,4 +1,4 @@
-// Tests how many checkpoints the policy affords and how far apart it puts them.
+// Tests which ends of files get a checkpoint, how many the quota affords, and that they stand closer toward the end.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CheckpointPolicy, MIN_SPACING_TOKENS } from "../../../engine/src/checkpoints.ts";
@@ -8,27 +8,50 @@ const MIB = 1 << 20;
 const STATE_BYTES = 50.25 * MIB;
 const WINDOW_TOKENS = 262_144;
 
+/** Kept free for chats. */
+const RESERVED = 8;
+
+/** Ends of files of one size. */
+function filesOf(tokens: number, totalTokens: number): number[] {
+  return Array.from({ length: Math.floor(totalTokens / tokens) }, (_, index) => (index + 1) * tokens);
+}
+
+/** Distances between the start, the positions and each other. */
+function gaps(positions: readonly number[]): number[] {
+  return positions.map((at, index) => at - (positions[index - 1] ?? 0));
+}
+
 describe("CheckpointPolicy", () => {
-  const cases: [quotaMib: number, totalTokens: number, spacing: number][] = [
-    // The least spacing, while the quota allows it.
-    [4096, 10_000, MIN_SPACING_TOKENS],
-    [4096, WINDOW_TOKENS, MIN_SPACING_TOKENS],
-    // 20 checkpoints, 8 of them kept for chats.
-    [1024, WINDOW_TOKENS, Math.ceil(WINDOW_TOKENS / 12)],
-    // No more than the chats' share: one for the base.
-    [402, WINDOW_TOKENS, WINDOW_TOKENS],
-    [0, WINDOW_TOKENS, WINDOW_TOKENS],
-    [0, 100, MIN_SPACING_TOKENS],
+  const cases: [name: string, quotaMib: number, totalTokens: number, expected: number[]][] = [
+    ["the least distance, while the quota allows it", 4096, 10_240, [2048, 4096, 6144, 8192, 10_240]],
+    ["nothing for a base shorter than that", 4096, 2047, []],
+    // No more than the chats' share: one for the base, in its last quarter.
+    ["one without a quota", 0, WINDOW_TOKENS, [196_864]],
+    ["one with the chats' share alone", 402, WINDOW_TOKENS, [196_864]],
   ];
-  for (const [quotaMib, totalTokens, spacing] of cases) {
-    it(`puts them ${spacing} tokens apart for ${totalTokens} tokens and ${quotaMib} MiB`, () => {
-      assert.equal(new CheckpointPolicy(quotaMib * MIB, STATE_BYTES).spacing(totalTokens), spacing);
+  for (const [name, quotaMib, totalTokens, expected] of cases) {
+    it(`puts ${name}`, () => {
+      const policy = new CheckpointPolicy(quotaMib * MIB, STATE_BYTES);
+      assert.deepEqual(policy.positions(filesOf(256, totalTokens), totalTokens), expected);
     });
   }
 
+  it("puts half of them into the last quarter, where the files stand that change most", () => {
+    // 20 checkpoints, 8 of them kept for chats; all distances are whole files.
+    const totalTokens = 24 * 10_240;
+    const positions = new CheckpointPolicy(1024 * MIB, STATE_BYTES).positions(filesOf(256, totalTokens), totalTokens);
+    assert.deepEqual(gaps(positions), [...Array(6).fill(30_720), ...Array(6).fill(10_240)]);
+  });
+
+  it("puts them at ends of files only, however long these are", () => {
+    const ends = [100, 2000, 2100, 4000, 4200, 60_000, 60_100, 62_500];
+    const policy = new CheckpointPolicy(4096 * MIB, STATE_BYTES);
+    assert.deepEqual(policy.positions(ends, 62_500), [2100, 4200, 60_000, 62_500]);
+  });
+
   it("puts none for a model that needs none", () => {
     const policy = new CheckpointPolicy(MIB, 0);
-    assert.equal(policy.spacing(WINDOW_TOKENS), Number.POSITIVE_INFINITY);
+    assert.deepEqual(policy.positions(filesOf(256, WINDOW_TOKENS), WINDOW_TOKENS), []);
     assert.ok(policy.hasRoom(0));
   });
 
@@ -40,21 +63,24 @@ describe("CheckpointPolicy", () => {
     );
   });
 
-  it("fits its grid into the quota, beside the chats' share, for every size", () => {
+  it("fits into the quota, beside the chats' share, for every size and all files", () => {
     const state = fc.integer({ min: 1, max: 100 * MIB });
     const quota = fc.integer({ min: 0, max: 2 ** 31 });
+    const sizes = fc.array(fc.integer({ min: 1, max: 40_000 }), { maxLength: 200 });
     fc.assert(
-      fc.property(quota, state, fc.integer({ min: 1, max: WINDOW_TOKENS }), (quotaBytes, bytesEach, totalTokens) => {
+      fc.property(quota, state, sizes, (quotaBytes, bytesEach, files) => {
         const policy = new CheckpointPolicy(quotaBytes, bytesEach);
-        const spacing = policy.spacing(totalTokens);
-        assert.ok(spacing >= MIN_SPACING_TOKENS);
-        const nInGrid = Math.floor(totalTokens / spacing);
-        assert.ok(nInGrid <= Math.max(1, Math.floor(quotaBytes / bytesEach) - 8));
+        let totalTokens = 0;
+        const ends = files.map((size) => (totalTokens += size));
+        const positions = policy.positions(ends, totalTokens);
+        assert.ok(positions.every((at) => ends.includes(at)));
+        assert.ok(gaps(positions).every((gap) => gap >= MIN_SPACING_TOKENS));
+        assert.ok(positions.length <= Math.max(1, Math.floor(quotaBytes / bytesEach) - RESERVED));
         let taken = 0;
         while (taken < 2000 && policy.hasRoom(taken * bytesEach)) taken += 1;
         assert.ok(taken * bytesEach <= quotaBytes);
       }),
-      { seed: 5 },
+      { seed: 5, numRuns: 300 },
     );
   });
 });

@@ -1,5 +1,7 @@
 // Tests what an answer leaves behind in the long context, and what is said and counted when a request does not fit.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { ChatMessage, Engine, LoadOptions, PromptPart } from "../../../engine/src/api.ts";
 import { createEngine } from "../../../engine/src/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeOptions } from "../../fakes/fakeBackend.ts";
@@ -18,7 +20,7 @@ describe("generation", () => {
   let engine: Engine;
   let fake: FakeBackend;
   let before: NonNullable<FakeOptions["before"]>;
-  const snapshots = () => ({ dir: folder.path, quotaBytes: 1e12 });
+  const snapshots = () => ({ dir: join(folder.path, "root", "work"), quotaBytes: 1e12 });
   const long = () => fake.sequences[0]!;
 
   async function start(load: Partial<LoadOptions> = {}): Promise<void> {
@@ -102,6 +104,75 @@ describe("generation", () => {
     assert.ok(second !== undefined, "nothing was read in the background");
     const { figures } = (await second) as typeof first;
     assert.equal(chunks, 1 + figures.chunks);
+  });
+
+  it("does not read an answer as history when its question was asked again meanwhile", async () => {
+    await engine.prefill({ parts: files(1) });
+    let again: ReturnType<typeof talk> | undefined;
+    before = async ({ kind }) => {
+      if (kind !== "decode" || again !== undefined) return;
+      again = engine.generate(question("one", { goesOn: true, maxTokens: 8 }));
+      await settle();
+    };
+    await talk("one");
+    const second = await again!;
+    let chunks = 0;
+    before = ({ kind }) => {
+      if (kind === "evaluate") chunks += 1;
+    };
+    await quiet();
+    assert.equal(chunks, 1, "the first answer was read over the second");
+    const seen = Buffer.from(
+      long()
+        .tokens()
+        .filter((token) => token < 256),
+    ).toString();
+    assert.ok(seen.includes(`${second.text}\n`), "the second answer is not what is there to be gone on from");
+  });
+
+  it("begins with one base, whenever a reading replaces the one that serves", async () => {
+    const old = files(4);
+    // Without labels it is encoded at once: it comes in between any two steps of a question.
+    const renewed = files(9, "renewed").map((part) => ("text" in part ? { text: part.text } : part));
+    const { figures } = await engine.prefill({ parts: old });
+    const served = new Set<number>();
+    for (let steps = 0; steps < 60; steps++) {
+      await engine.prefill({ parts: old });
+      const reading = engine.prefill({ parts: renewed });
+      for (let step = 0; step < steps; step++) await Promise.resolve();
+      const asked = engine.generate(question("Q", { maxTokens: 1 }));
+      const { baseTokens, baseTotalTokens } = await asked;
+      await reading;
+      served.add(baseTotalTokens);
+      if (baseTotalTokens === figures.promptTokens) assert.equal(baseTokens, baseTotalTokens, `after ${steps} steps`);
+    }
+    assert.equal(served.size, 2, "the question never came before the replacement, or never after it");
+  });
+
+  it("does not wait for a whole reading when what was saved of the base turns out to be unusable", async () => {
+    const old = files(8);
+    const { layoutHash, figures: read } = await engine.prefill({ parts: old, snapshots: snapshots() });
+    const stop = new AbortController();
+    const { figures } = await engine.prefill(
+      { parts: [...old.slice(0, 2), ...files(9, "renewed")], snapshots: snapshots(), keepServing: true },
+      {
+        signal: stop.signal,
+        onProgress: ({ phase, doneTokens }) => phase === "prefill" && doneTokens > 3000 && stop.abort(),
+      },
+    );
+    assert.ok(figures.evaluatedTokens > 0);
+    // The old base is on disk only, and damaged there.
+    const { id } = (await engine.listSnapshots(join(folder.path, "root"))).find(
+      (info) => info.layoutHash === layoutHash,
+    )!;
+    writeFileSync(join(snapshots().dir, `${id}.state`), "damaged");
+    const answer = await engine.generate(question("Q"));
+    assert.ok(answer.figures.evaluatedTokens < 100, `${answer.figures.evaluatedTokens} tokens`);
+    assert.ok(answer.baseTokens < answer.baseTotalTokens);
+    assert.equal(answer.baseTotalTokens, read.promptTokens);
+    const again = await engine.prefill({ parts: old, snapshots: snapshots() });
+    assert.match(again.notes.join(), new RegExp(`${id} was set aside: It has 7 bytes`));
+    assert.equal((await engine.generate(question("Q"))).baseTokens, read.promptTokens);
   });
 
   it("of a next question costs what is new in it, whatever the template makes of earlier answers", async () => {

@@ -1,6 +1,6 @@
 // Tests how one long context serves many token lists: conversations parked and found again, compaction behind a base that serves.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
@@ -128,6 +128,22 @@ describe("long context", () => {
       assert.deepEqual(again.tokens, await freshAnswer(parts, long.messages.slice(0, -1)));
     });
 
+    it("are parked without harm when the place for them goes away meanwhile", async () => {
+      await engine.prefill({ parts, snapshots: snapshots() });
+      await new Talk(() => engine).ask("a question ".repeat(60));
+      let reading: Promise<unknown> | undefined;
+      before = ({ kind }) => {
+        // Parking goes back to the end of what is worth keeping first.
+        if (kind === "rewind") reading ??= engine.prefill({ parts });
+      };
+      const other = new Talk(() => engine);
+      const { tokens } = await other.ask("something else");
+      before = () => {};
+      await reading;
+      assert.ok(reading !== undefined, "nothing was parked");
+      assert.deepEqual(tokens, await freshAnswer(parts, other.messages.slice(0, -1)));
+    });
+
     it("that are short are not worth a file, nor is what an edit asked", async () => {
       await engine.prefill({ parts, snapshots: snapshots() });
       const short = new Talk(() => engine);
@@ -225,6 +241,25 @@ describe("long context", () => {
       assert.deepEqual([origin, figures.reusedTokens, restored?.tokens], ["snapshot", savedTokens, savedTokens]);
       assert.equal(saved(), 1, "the partial one stayed beside the whole");
     });
+  });
+
+  it("takes back what was parked when a longer snapshot does not load and has spoilt the memory", async () => {
+    const { saved: longest } = await engine.prefill({ parts: files(12), snapshots: snapshots() });
+    await start();
+    const inMemory = await engine.prefill({ parts: files(8) });
+    let restores = 0;
+    before = ({ kind }) => {
+      if (kind !== "restore" || ++restores > 1) return;
+      const infos = readdirSync(snapshots().dir).filter((name) => name.endsWith(".json"));
+      const header = infos.find((name) => {
+        return JSON.parse(readFileSync(join(snapshots().dir, name), "utf8")).tokens === longest?.tokens;
+      })!;
+      writeFileSync(join(snapshots().dir, header.replace(".json", ".state")), "no state");
+    };
+    const { origin, figures, notes } = await engine.prefill({ parts: files(12), snapshots: snapshots() });
+    assert.equal(restores, 2);
+    assert.deepEqual([origin, figures.reusedTokens], ["snapshot", inMemory.figures.promptTokens]);
+    assert.match(notes.join(), /could not be loaded/);
   });
 
   describe("holding background work", () => {
