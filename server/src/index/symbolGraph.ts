@@ -7,8 +7,8 @@ import { ImportResolver } from "./importResolver.ts";
 const MAX_DEFINERS = 20;
 /** Of a file's rank, what it passes on goes to the files in focus by this share; the rest to the files that it uses. */
 const FOCUS_SHARE = 0.2;
-/** A node that is no file: no path holds this character. */
-const FOCUS = "\0focus";
+/** A node that is no file; those of files are their numbers, because the graph cannot hold every path (`__proto__`). */
+const FOCUS = "focus";
 /** The package exports the function itself, but declares it as a property `default`. */
 const computeRanks = pagerank as unknown as typeof pagerank.default;
 
@@ -33,29 +33,31 @@ export interface GraphFile {
 export function rankFiles(files: readonly GraphFile[], focus: ReadonlyMap<string, number>): Map<string, number> {
   if (files.length === 0) return new Map();
   const graph = new DirectedGraph<object, { weight: number }>();
-  for (const { path } of files) graph.addNode(path);
+  const nodes = new Map(files.map(({ path }, index) => [path, String(index)]));
+  for (const node of nodes.values()) graph.addNode(node);
   const votes = votesOf(files);
-  const inFocus = [...focus].filter(([path, weight]) => weight > 0 && graph.hasNode(path));
+  const inFocus = [...focus].filter(([path, weight]) => weight > 0 && nodes.has(path));
   if (inFocus.length > 0) {
     graph.addNode(FOCUS);
-    for (const [path, weight] of inFocus) graph.addEdge(FOCUS, path, { weight });
+    for (const [path, weight] of inFocus) graph.addEdge(FOCUS, nodes.get(path), { weight });
   }
   for (const [from, targets] of votes) {
     let given = 0;
     for (const [to, weight] of targets) {
-      graph.addEdge(from, to, { weight });
+      graph.addEdge(nodes.get(from), nodes.get(to), { weight });
       given += weight;
     }
     const weight = (given * FOCUS_SHARE) / (1 - FOCUS_SHARE);
-    if (inFocus.length > 0 && given > 0) graph.addEdge(from, FOCUS, { weight });
+    if (inFocus.length > 0 && given > 0) graph.addEdge(nodes.get(from), FOCUS, { weight });
   }
   const ranks = computeRanks(graph, { getEdgeWeight: "weight" });
-  const sum = files.reduce((total, { path }) => total + ranks[path]!, 0);
-  return new Map(files.map(({ path }) => [path, ranks[path]! / sum]));
+  const rankOf = (path: string) => ranks[nodes.get(path)!]!;
+  const sum = files.reduce((total, { path }) => total + rankOf(path), 0);
+  return new Map(files.map(({ path }) => [path, rankOf(path) / sum]));
 }
 
 /** @returns Weights by user and used file. */
-function votesOf(files: readonly GraphFile[]): Map<string, Map<string, number>> {
+export function votesOf(files: readonly GraphFile[]): Map<string, Map<string, number>> {
   const definers = definersOf(files);
   const resolver = new ImportResolver(files.map(({ path }) => path));
   const votes = new Map<string, Map<string, number>>();
@@ -73,24 +75,30 @@ function votesOf(files: readonly GraphFile[]): Map<string, Map<string, number>> 
       }
     }
     for (const name of references) {
-      const known = definers.get(name) ?? [];
-      const reachable = known.filter((definer) => imported.has(definer));
-      const meant = reachable.length > 0 ? reachable : known;
-      if (meant.length <= MAX_DEFINERS) for (const definer of meant) vote(definer, 1 / meant.length);
+      const known = definers.get(name);
+      if (known === undefined) continue;
+      const reachable = common(known, imported);
+      const meant = reachable.size > 0 ? reachable : known;
+      if (meant.size <= MAX_DEFINERS) for (const definer of meant) vote(definer, 1 / meant.size);
     }
     votes.set(path, targets);
   }
   return votes;
 }
 
-function definersOf(files: readonly GraphFile[]): Map<string, string[]> {
-  const definers = new Map<string, string[]>();
+function definersOf(files: readonly GraphFile[]): Map<string, Set<string>> {
+  const definers = new Map<string, Set<string>>();
   for (const { path, definitions } of files) {
     for (const name of definitions) {
       const paths = definers.get(name);
-      if (paths === undefined) definers.set(name, [path]);
-      else paths.push(path);
+      if (paths === undefined) definers.set(name, new Set([path]));
+      else paths.add(path);
     }
   }
   return definers;
+}
+
+function common(a: ReadonlySet<string>, b: ReadonlySet<string>): Set<string> {
+  const [few, many] = a.size < b.size ? [a, b] : [b, a];
+  return new Set([...few].filter((path) => many.has(path)));
 }

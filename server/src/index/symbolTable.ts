@@ -3,6 +3,10 @@ import type { SymbolDefinition } from "./symbols.ts";
 import { IDENTIFIER, partsOf, stem } from "./words.ts";
 
 export interface SymbolEntry extends SymbolDefinition {
+  /** Names of what it stands in, joined by dots; "" or absent at the top of the file. */
+  container?: string;
+  /** What stands before its body, on one line. */
+  signature?: string;
   path: string;
   uri: string;
 }
@@ -24,6 +28,12 @@ export class SymbolTable {
   readonly #names = new Map<string, Name>();
   readonly #byLower = new Map<string, Set<Name>>();
   readonly #byStem = new Map<string, Set<Name>>();
+
+  get size(): number {
+    let size = 0;
+    for (const { entries } of this.#names.values()) size += entries.length;
+    return size;
+  }
 
   add(entries: readonly SymbolEntry[]): void {
     for (const entry of entries) {

@@ -9,7 +9,7 @@ export interface Declaration {
   end: number;
   /** Where its head ends, which is what an outline shows: before the body, or at the end where all is shown. */
   headEnd: number;
-  /** First comment of the block above, or documentation string inside. */
+  /** The block of comments above, or the documentation string inside. */
   doc?: Stretch;
   members: Declaration[];
 }
@@ -18,6 +18,11 @@ export interface Declaration {
 const COMPACT_CHARS = 240;
 /** Declarations nested deeper are left out: no person writes them, and recursion has an end. */
 const MAX_DEPTH = 24;
+/** Stands around what could not be parsed; declarations in it may be whole. */
+const BROKEN = "ERROR";
+/** What stands at the top for tools only: interpreter, encoding, strictness. Documentation can follow it. */
+const FOR_TOOLS =
+  /^(#!|#.*\b(coding[:=]|frozen_string_literal)|#pragma once|<\?php$|declare\(strict_types|["']use \w+["'];?$)/;
 /** Stand between a documentation comment and what it documents. */
 const ATTACHED = /attribute|decorator|annotation/;
 
@@ -32,15 +37,22 @@ export class DeclarationWalker {
 
   /** Declarations among a node's children, in the order of the text. */
   declarationsIn(parent: Node, depth = 0): Declaration[] {
+    return this.#declarationsAmong(parent.namedChildren, depth);
+  }
+
+  #declarationsAmong(nodes: readonly Node[], depth: number): Declaration[] {
     if (depth > MAX_DEPTH) return [];
     const found: Declaration[] = [];
     let doc: Stretch | undefined;
     let docEnd = 0;
-    for (const child of parent.namedChildren) {
+    for (const child of nodes) {
       if (isComment(child)) {
         const stretch = { start: child.startIndex, end: child.endIndex };
-        const goesOn = doc !== undefined && this.#excerpts.isAbove({ start: doc.start, end: docEnd }, stretch.start);
-        if (!goesOn) doc = this.#excerpts.beginsLine(stretch.start) ? stretch : undefined;
+        if (doc === undefined || !this.#excerpts.isAbove({ start: doc.start, end: docEnd }, stretch.start)) {
+          doc = this.#excerpts.beginsLine(stretch.start) ? stretch : undefined;
+        } else if (doc.end === docEnd) {
+          doc = { start: doc.start, end: stretch.end };
+        }
         docEnd = stretch.end;
         continue;
       }
@@ -60,6 +72,7 @@ export class DeclarationWalker {
   }
 
   #declarationsOf(node: Node, depth: number, isWrapped: boolean): Declaration[] {
+    if (node.type === BROKEN) return this.declarationsIn(node, depth + 1);
     const rule = this.#rules.declarations[node.type];
     if (rule === undefined) return [];
     if (rule.show === "inside") return this.declarationsIn(node, depth + 1);
@@ -93,22 +106,34 @@ export class DeclarationWalker {
     if (rule.show === "compact" && this.#excerpts.line(start, end, COMPACT_CHARS + 1).length <= COMPACT_CHARS)
       return [whole];
     const headEnd = body.id === node.id ? firstLine : body.startIndex;
-    const members = rule.show === "signature" ? [] : this.declarationsIn(body, depth + 1);
+    const members = rule.show === "signature" ? [] : this.#declarationsAmong(withCommentsBefore(node, body), depth + 1);
     const doc = this.#rules.docstrings === true ? documentationString(body) : undefined;
     return [{ ...whole, headEnd, members, ...(doc === undefined ? {} : { doc }) }];
   }
 }
 
-/** Documentation of a file: its first comment or string, if it stands at the top. */
+/** Documentation of a file: the string or the block of comments that stands at the top, behind lines for tools. */
 export function documentationOfFile(root: Node, rules: LanguageRules): Stretch | undefined {
-  const comment = root.namedChildren.slice(0, 2).find((child) => isComment(child) && !child.text.startsWith("#!"));
-  if (comment !== undefined) return { start: comment.startIndex, end: comment.endIndex };
-  return rules.docstrings === true ? documentationString(root) : undefined;
+  const string = rules.docstrings === true ? documentationString(root) : undefined;
+  if (string !== undefined) return string;
+  const children = root.namedChildren;
+  const top = children.findIndex(({ text }) => !FOR_TOOLS.test(text));
+  if (top === -1 || !isComment(children[top]!)) return undefined;
+  let last = top;
+  while (goesOn(children[last]!, children[last + 1])) last++;
+  return { start: children[top]!.startIndex, end: children[last]!.endIndex };
 }
 
 function documentationString(body: Node): Stretch | undefined {
-  const string = body.firstNamedChild?.type === "expression_statement" ? body.firstNamedChild.firstNamedChild : null;
+  const first = body.namedChildren.find((child) => !isComment(child));
+  const string = first?.type === "expression_statement" ? first.firstNamedChild : null;
   return string?.type === "string" ? { start: string.startIndex, end: string.endIndex } : undefined;
+}
+
+/** Some grammars put the comments above the first member before the body. */
+function withCommentsBefore(node: Node, body: Node): Node[] {
+  const before = node.namedChildren.filter((child) => isComment(child) && child.endIndex <= body.startIndex);
+  return [...before, ...body.namedChildren];
 }
 
 function bodyOf(node: Node, rule: DeclarationRule): Node | undefined {
@@ -121,6 +146,10 @@ function bodyOf(node: Node, rule: DeclarationRule): Node | undefined {
 
 function step(node: Node | undefined, name: string): Node | undefined {
   return node?.childForFieldName(name) ?? node?.namedChildren.find((child) => child.type === name);
+}
+
+function goesOn(comment: Node, next: Node | undefined): boolean {
+  return next !== undefined && isComment(next) && next.startPosition.row <= comment.endPosition.row + 1;
 }
 
 function isComment(node: Node): boolean {

@@ -11,8 +11,11 @@ const MAX_SENTENCE_CHARS = 100;
 const MAX_COMMENT_CHARS = 600;
 const COMMENT_MARKS = /^\s*(?:\/\*+!?|<#|"""|'''|[rRuU]?"""|\/\/+!?|#+!?|;+|\*(?!\/))?\s?/;
 const COMMENT_END = /\s*(?:\*+\/|#>|"""|''')\s*$/;
-/** Says nothing about the code: licences, directives for tools, and commented-out rulers. */
-const NOT_DOCUMENTATION = /copyright|licen[sc]e|spdx|^!|eslint|prettier|biome|istanbul|@ts-|pylint|noqa|#region|^\W*$/i;
+/** Says nothing about the code: licences and directives for tools. */
+const NOT_DOCUMENTATION =
+  /copyright|licen[sc]e|spdx|^!|eslint|prettier|biome|istanbul|@ts-|pylint|noqa|#region|frozen_string_literal|coding[:=]/i;
+/** Parameters, results and the like; the first sentence stands before them. */
+const TAG = /^[.@\\]\w/;
 
 /** Stands where a piece was cut. */
 export const ELISION = "…";
@@ -66,7 +69,7 @@ export class Excerpts {
     return /(^|\n)[ \t]*$/.test(this.#text.slice(Math.max(0, offset - MAX_SENTENCE_CHARS), offset));
   }
 
-  /** First sentence of a comment or documentation string, without its marks; "" if it documents nothing. */
+  /** First sentence of comments or of a documentation string, without their marks; "" if they document nothing. */
   sentence({ start, end }: Stretch): string {
     const lines = this.#text
       .slice(start, Math.min(end, start + MAX_COMMENT_CHARS))
@@ -78,10 +81,12 @@ export class Excerpts {
           .replace(/<\/?\w+[^>]*>/g, "")
           .trim(),
       );
-    const first = lines.findIndex((line) => line !== "" && !/^[.@\\]\w/.test(line));
+    // Empty lines and rulers have neither letters nor digits, of any script.
+    const saysSomething = (line: string) => /[\p{L}\p{N}]/u.test(line) && !TAG.test(line);
+    const first = lines.findIndex(saysSomething);
     if (first === -1) return "";
     const paragraph = lines.slice(first);
-    const stop = paragraph.findIndex((line, index) => index > 0 && (line === "" || /^[.@\\]\w/.test(line)));
+    const stop = paragraph.findIndex((line) => !saysSomething(line));
     const joined = paragraph.slice(0, stop === -1 ? undefined : stop).join(" ");
     const sentence = /^.*?[.!?](?=\s|$)/.exec(joined)?.[0] ?? joined;
     if (NOT_DOCUMENTATION.test(sentence)) return "";

@@ -1,15 +1,23 @@
 // Loads the tree-sitter runtime and grammars on first use and parses within a time limit; runs in the parsing thread.
 import { join } from "node:path";
-import { Language, Parser, Query, type Tree } from "web-tree-sitter";
+import { Language, Parser, Query, type QueryCapture, type Tree } from "web-tree-sitter";
 import type { LanguageRules } from "./languageRules.ts";
 
-/** Most time for parsing one file, in milliseconds; megabytes of ordinary source take less than one second. */
-const PARSE_LIMIT_MS = 5000;
+/**
+ * Most time for parsing one file, and for finding its names, in milliseconds; megabytes of ordinary source take less than
+ * one second. Finding names takes time that grows with the square of the nesting: 20,000 open parentheses 8 seconds.
+ */
+const LIMIT_MS = 5000;
 
 /** A language ready to parse. */
 export interface Grammar {
   language: Language;
   names: Query;
+}
+
+/** A file of the installation is missing or does not fit: no file of this language can be parsed. */
+export class UnusableGrammar extends Error {
+  override readonly name = "UnusableGrammar";
 }
 
 export class Grammars {
@@ -22,7 +30,7 @@ export class Grammars {
     this.#dir = dir;
   }
 
-  /** @throws Error if the grammar's file is missing or its query does not fit it: a broken installation. */
+  /** @throws UnusableGrammar if the grammar's file is missing or its query does not fit it. */
   load(rules: LanguageRules): Promise<Grammar> {
     const loaded = this.#loaded.get(rules) ?? this.#load(rules);
     this.#loaded.set(rules, loaded);
@@ -33,17 +41,33 @@ export class Grammars {
   async parse(grammar: Grammar, text: string): Promise<Tree | undefined> {
     const parser = await this.#parserOnce();
     parser.setLanguage(grammar.language);
-    const deadline = performance.now() + PARSE_LIMIT_MS;
+    const deadline = performance.now() + LIMIT_MS;
     const tree = parser.parse(text, null, { progressCallback: () => performance.now() > deadline });
     // Else the next file would be taken for the rest of this one.
     if (tree === null) parser.reset();
     return tree ?? undefined;
   }
 
+  /** @returns The names of a tree, in the order of the text; undefined if finding them took too long. */
+  captures({ names }: Grammar, tree: Tree): QueryCapture[] | undefined {
+    const deadline = performance.now() + LIMIT_MS;
+    let isLate = false;
+    const progressCallback = () => {
+      isLate ||= performance.now() > deadline;
+      return isLate;
+    };
+    const captures = names.captures(tree.rootNode, { progressCallback });
+    return isLate ? undefined : captures;
+  }
+
   async #load(rules: LanguageRules): Promise<Grammar> {
-    await this.#parserOnce();
-    const language = await Language.load(join(this.#dir, `tree-sitter-${rules.grammar}.wasm`));
-    return { language, names: new Query(language, rules.names) };
+    try {
+      await this.#parserOnce();
+      const language = await Language.load(join(this.#dir, `tree-sitter-${rules.grammar}.wasm`));
+      return { language, names: new Query(language, rules.names) };
+    } catch (cause) {
+      throw new UnusableGrammar(cause instanceof Error ? cause.message : String(cause), { cause });
+    }
   }
 
   #parserOnce(): Promise<Parser> {

@@ -81,6 +81,8 @@ class NameSorter {
     if (start < this.#skipUntil || end - start > MAX_NAME_CHARS) return;
     const scope = this.#scopes.at(-1)!;
     const name = this.#text.slice(start, end).replace(/^[:$]/, "");
+    // Where broken syntax lacks a name, the parser supposes an empty one.
+    if (name === "") return;
     if (kind === "name") scope.used.add(name);
     if (kind === "member") this.#members.add(name);
     if (kind === "local") scope.locals.add(name);

@@ -25,6 +25,8 @@ export interface SyntaxServiceOptions {
   workerEntry: string;
   /** Folder with the files tree-sitter-NAME.wasm. */
   grammarDir: string;
+  /** Also cut each file into chunks, for the index. */
+  withParts?: true;
   limits?: Partial<SyntaxLimits>;
 }
 
@@ -90,6 +92,11 @@ export class SyntaxService {
   /** @returns Answers for the first files; fewer than files if the thread hung or died, which has then been ended. */
   async #feed(files: readonly SourceText[]): Promise<FileSyntax[]> {
     this.#worker ??= await this.#startWorker();
+    // Ended while it started.
+    if (this.#disposed.signal.aborted) {
+      await this.#endWorker();
+      return [];
+    }
     const worker = this.#worker;
     const answers: FileSyntax[] = [];
     let failed: string | undefined;
@@ -105,7 +112,8 @@ export class SyntaxService {
   }
 
   async #startWorker(): Promise<Worker> {
-    const workerData: WorkerOptions = { grammarDir: this.#options.grammarDir };
+    const { grammarDir, withParts = false } = this.#options;
+    const workerData: WorkerOptions = { grammarDir, withParts };
     const worker = new Worker(this.#options.workerEntry, { workerData });
     // Else the thread alone would keep a finished process alive.
     worker.unref();

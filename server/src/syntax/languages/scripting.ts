@@ -36,6 +36,8 @@ export const python: LanguageRules = {
     (for_in_clause left: (identifier) @local)
     (for_in_clause left: (pattern_list (identifier) @local))
     (as_pattern_target (identifier) @local)
+    (type_parameter (type (identifier) @local))
+    (keyword_argument name: (identifier) @skip)
     (future_import_statement) @skip
     (identifier) @name
     (attribute attribute: (identifier) @member)
@@ -48,15 +50,17 @@ export const python: LanguageRules = {
   docstrings: true,
 };
 
+/** A class without anything in it has no body, but still its `end`. */
+const BODY_OR_NONE = ["body", "."];
 /** Calls in a class that declare something. */
 const RUBY_DECLARING_CALL = /^(attr_|include|extend|prepend|has_|belongs_to|scope|delegate)\w*\b/;
 
 export const ruby: LanguageRules = {
   grammar: "ruby",
   declarations: {
-    module: { show: "members" },
-    class: { show: "members" },
-    singleton_class: { show: "members" },
+    module: { show: "members", body: BODY_OR_NONE },
+    class: { show: "members", body: BODY_OR_NONE },
+    singleton_class: { show: "members", body: BODY_OR_NONE },
     method: { show: "signature" },
     singleton_method: { show: "signature" },
     assignment: { show: "line", when: /^[A-Z]/ },
@@ -152,8 +156,9 @@ export const bash: LanguageRules = {
   names: `
     (function_definition name: (word) @outer) @scope
     (variable_assignment name: (variable_name) @def)
+    (for_statement variable: (variable_name) @local)
     (command_name (word) @name)
-    (variable_name) @name
+    ((variable_name) @name (#not-match? @name "^[0-9]+$"))
     (command name: (command_name (word) @_source) argument: [(word) (string) (raw_string)] @import
       (#match? @_source "^(source|[.])$"))
     (comment) @comment
@@ -178,10 +183,11 @@ export const powershell: LanguageRules = {
     (enum_member (simple_name) @field)
     (class_method_definition (simple_name) @field)
     (class_property_definition (variable) @field)
+    (class_statement (simple_name) @name)
     [(command_name) (type_identifier)] @name
     (command (command_invokation_operator) command_name: (command_name_expr (command_name) @import))
     (command command_name: (command_name) @_import command_elements: (command_elements (generic_token) @import)
-      (#match? @_import "^([Ii]mport-[Mm]odule|using)$"))
+      (#match? @_import "^([Ii]mport-[Mm]odule|using)$") (#not-match? @import "^(module|namespace|assembly)$"))
     (comment) @comment
   `,
   comment: "#",

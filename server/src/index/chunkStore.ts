@@ -1,0 +1,303 @@
+// Keeps chunks with their words and vectors in LanceDB on disk; knows nothing of queries' meaning, files or ranking.
+import { createRequire } from "node:module";
+import { BooleanQuery, type Connection, connect, Index, MatchQuery, Occur, type Table } from "@lancedb/lancedb";
+import type { Table as ArrowTable, Schema } from "apache-arrow";
+
+/**
+ * The same copy of the module that LanceDB, which is CommonJS, uses: it takes tables of another copy apart and fails
+ * (0.31.0: "Table and inner RecordBatch schemas must be equivalent").
+ */
+const arrow = createRequire(import.meta.url)("apache-arrow") as typeof import("apache-arrow");
+
+/** Raised whenever the columns or the words of the index change their meaning: the old tables are dropped then. */
+const VERSION = 1;
+
+/** Below this many rows every vector is compared: exact, and fast enough. */
+const VECTOR_INDEX_ROWS = 20_000;
+/** Rows of one partition of the vector index; with so many of them looked at, results hardly differ from exact ones. */
+const ROWS_PER_PARTITION = 1000;
+const PARTITIONS_LOOKED_AT = 12;
+/** Training of the partitions: enough for a split, short enough for two cores. */
+const TRAINING = { sampleRate: 64, maxIterations: 10 };
+/** New rows are searched one by one until they are worth merging into the indexes. */
+const UNINDEXED_ROWS = 5000;
+/** Old versions of the tables are kept so long for other windows that read them, milliseconds. */
+const KEEP_VERSIONS_MS = 10 * 60_000;
+
+/** One chunk as it is stored. */
+export interface StoredChunk {
+  /** Names the content of the file that it is from (`fileKey`). */
+  key: string;
+  path: string;
+  language: string;
+  /** 0-based. */
+  startLine: number;
+  /** 0-based, inclusive. */
+  endLine: number;
+  symbol: string;
+  signature: string;
+  text: string;
+  /** Terms for the full-text index, separated by blanks. */
+  terms: string;
+  vector: Float32Array;
+}
+
+/** What is known of a file beside its chunks. */
+export interface StoredFile {
+  key: string;
+  path: string;
+  /** JSON. */
+  syntax: string;
+  /** Chunks that belong to it. */
+  chunks: number;
+}
+
+/** A chunk that was found. */
+export interface FoundChunk extends Omit<StoredChunk, "terms" | "vector"> {
+  /** Larger is better; BM25 or the dot product of unit vectors. */
+  score: number;
+}
+
+export interface TermWeight {
+  term: string;
+  weight: number;
+}
+
+export interface SearchLimits {
+  limit: number;
+  /** Condition on the columns path, language and symbol, as SQL. */
+  where?: string;
+}
+
+const SHOWN = ["key", "path", "language", "startLine", "endLine", "symbol", "signature", "text"];
+
+export class ChunkStore {
+  readonly #connection: Connection;
+  readonly #chunks: Table;
+  readonly #files: Table;
+  readonly #dim: number;
+  #hasTerms: boolean;
+  #hasVectors: boolean;
+  /** Rows since the indexes were made or merged. */
+  #unindexed = 0;
+
+  private constructor(connection: Connection, tables: { chunks: Table; files: Table }, dim: number, indexes: string[]) {
+    this.#connection = connection;
+    this.#chunks = tables.chunks;
+    this.#files = tables.files;
+    this.#dim = dim;
+    this.#hasTerms = indexes.includes("terms");
+    this.#hasVectors = indexes.includes("vector");
+  }
+
+  /**
+   * Opens the tables, or makes them. Tables of another version or embedder are dropped.
+   * @param place Folder, or `memory://`.
+   * @param embedder Name of what makes the vectors.
+   * @throws LanceDB's error: no room, read-only, damaged.
+   */
+  static async open(place: string, embedder: string, dim: number): Promise<ChunkStore> {
+    const connection = await connect(place);
+    const names = { chunks: `chunks_${VERSION}_${embedder}`, files: `files_${VERSION}_${embedder}` };
+    const present = await connection.tableNames();
+    for (const name of present) if (!Object.values(names).includes(name)) await connection.dropTable(name);
+    const open = (name: string, schema: Schema) =>
+      present.includes(name) ? connection.openTable(name) : connection.createEmptyTable(name, schema);
+    const tables = {
+      chunks: await open(names.chunks, chunkSchema(dim)),
+      files: await open(names.files, FILE_SCHEMA),
+    };
+    const indexes = (await tables.chunks.listIndices()).flatMap(({ columns }) => columns);
+    return new ChunkStore(connection, tables, dim, indexes);
+  }
+
+  /** All files whose chunks are whole; what a killed process left half-written is removed. */
+  async files(): Promise<StoredFile[]> {
+    const rows = (await this.#files.query().toArray()) as StoredFile[];
+    const counts = new Map<string, number>();
+    for (const { key } of await this.#chunks.query().select(["key"]).toArray()) {
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    const whole = new Map<string, StoredFile>();
+    for (const { key, path, syntax, chunks } of rows) {
+      if ((counts.get(key) ?? 0) === chunks) whole.set(key, { key, path, syntax, chunks });
+    }
+    const keys = new Set([...counts.keys(), ...rows.map(({ key }) => key)]);
+    await this.remove([...keys].filter((key) => !whole.has(key)));
+    return [...whole.values()];
+  }
+
+  /** Adds files with all their chunks. A file counts only once both are there, so that a kill leaves nothing half. */
+  async add(files: readonly StoredFile[], chunks: readonly StoredChunk[]): Promise<void> {
+    if (chunks.length > 0) await this.#chunks.add(chunkTable(chunks, this.#dim));
+    if (files.length > 0) await this.#files.add(fileTable(files));
+    this.#unindexed += chunks.length;
+  }
+
+  /** Removes everything of these keys. The file goes first: without it nothing vouches for the chunks. */
+  async remove(keys: readonly string[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += KEYS_PER_STATEMENT) {
+      const some = keys.slice(start, start + KEYS_PER_STATEMENT).map(quoted);
+      await this.#files.delete(`key IN (${some.join(", ")})`);
+      await this.#chunks.delete(`key IN (${some.join(", ")})`);
+    }
+  }
+
+  /** BM25 over the terms. @param terms Each once. */
+  async searchTerms(terms: readonly TermWeight[], { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+    if (terms.length === 0 || !this.#hasTerms) return [];
+    const queries = terms.map(({ term, weight }) => {
+      return [Occur.Should, new MatchQuery(term, "terms", { boost: weight })] as [Occur, MatchQuery];
+    });
+    const only = queries.length === 1 ? queries[0]![1] : new BooleanQuery(queries);
+    const query = this.#chunks
+      .query()
+      .fullTextSearch(only)
+      .select([...SHOWN, "_score"])
+      .limit(limit);
+    const rows = await (where === undefined ? query : query.where(where)).toArray();
+    return rows.map((row) => found(row, row._score));
+  }
+
+  /** Nearest by dot product. */
+  async searchVector(vector: Float32Array, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+    if ((await this.count()) === 0) return [];
+    const query = this.#chunks
+      .vectorSearch(vector)
+      .distanceType("dot")
+      .select([...SHOWN, "_distance"])
+      .limit(limit);
+    if (this.#hasVectors) query.nprobes(PARTITIONS_LOOKED_AT);
+    const rows = await (where === undefined ? query : query.where(where)).toArray();
+    return rows.map((row) => found(row, 1 - row._distance));
+  }
+
+  /** Chunks that have every one of these terms, in no order. */
+  async withTerms(terms: readonly string[], { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+    if (terms.length === 0 || !this.#hasTerms) return [];
+    const must = terms.map((term) => [Occur.Must, new MatchQuery(term, "terms")] as [Occur, MatchQuery]);
+    const query = this.#chunks
+      .query()
+      .fullTextSearch(new BooleanQuery(must))
+      .select([...SHOWN, "_score"])
+      .limit(limit);
+    const rows = await (where === undefined ? query : query.where(where)).toArray();
+    return rows.map((row) => found(row, row._score));
+  }
+
+  count(): Promise<number> {
+    return this.#chunks.countRows();
+  }
+
+  /**
+   * Makes the indexes that are missing, and merges what was added since, if it is worth it.
+   * @param force Merge however little there is.
+   */
+  async tidy({ force = false } = {}): Promise<void> {
+    const rows = await this.count();
+    if (rows === 0) return;
+    if (!this.#hasTerms) {
+      await this.#chunks.createIndex("terms", { config: Index.fts(TERMS) });
+      this.#hasTerms = true;
+    }
+    if (!this.#hasVectors && rows >= VECTOR_INDEX_ROWS) {
+      const numPartitions = Math.ceil(rows / ROWS_PER_PARTITION);
+      const config = Index.ivfFlat({ numPartitions, distanceType: "dot", ...TRAINING });
+      await this.#chunks.createIndex("vector", { config });
+      this.#hasVectors = true;
+    }
+    if (!force && this.#unindexed < UNINDEXED_ROWS) return;
+    this.#unindexed = 0;
+    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
+    await this.#chunks.optimize({ cleanupOlderThan });
+    await this.#files.optimize({ cleanupOlderThan });
+  }
+
+  async close(): Promise<void> {
+    this.#chunks.close();
+    this.#files.close();
+    this.#connection.close();
+  }
+}
+
+/** Longer statements are parsed slowly. */
+const KEYS_PER_STATEMENT = 500;
+
+/** The terms are cut, lowered and marked already. */
+const TERMS = {
+  baseTokenizer: "whitespace",
+  withPosition: false,
+  lowercase: false,
+  stem: false,
+  removeStopWords: false,
+  asciiFolding: false,
+  maxTokenLength: 80,
+} as const;
+
+const TEXT_COLUMNS = ["key", "path", "language", "symbol", "signature", "text", "terms"] as const;
+const NUMBER_COLUMNS = ["startLine", "endLine"] as const;
+
+function chunkSchema(dim: number): Schema {
+  return new arrow.Schema([
+    ...TEXT_COLUMNS.map((name) => new arrow.Field(name, new arrow.Utf8(), false)),
+    ...NUMBER_COLUMNS.map((name) => new arrow.Field(name, new arrow.Int32(), false)),
+    new arrow.Field("vector", new arrow.FixedSizeList(dim, new arrow.Field("item", new arrow.Float32(), true)), true),
+  ]);
+}
+
+const FILE_SCHEMA = new arrow.Schema([
+  new arrow.Field("key", new arrow.Utf8(), false),
+  new arrow.Field("path", new arrow.Utf8(), false),
+  new arrow.Field("syntax", new arrow.Utf8(), false),
+  new arrow.Field("chunks", new arrow.Int32(), false),
+]);
+
+function texts(values: readonly string[]) {
+  return arrow.vectorFromArray(values as string[], new arrow.Utf8()).data[0]!;
+}
+
+function numbers(values: readonly number[]) {
+  return arrow.makeData({ type: new arrow.Int32(), data: Int32Array.from(values) });
+}
+
+/** Column by column: row by row would box every number of every vector. */
+function chunkTable(chunks: readonly StoredChunk[], dim: number): ArrowTable {
+  const schema = chunkSchema(dim);
+  const flat = new Float32Array(chunks.length * dim);
+  for (const [index, { vector }] of chunks.entries()) flat.set(vector, index * dim);
+  const vectors = arrow.makeData({
+    type: new arrow.FixedSizeList(dim, new arrow.Field("item", new arrow.Float32(), true)),
+    length: chunks.length,
+    nullCount: 0,
+    child: arrow.makeData({ type: new arrow.Float32(), data: flat }),
+  });
+  const children = [
+    ...TEXT_COLUMNS.map((name) => texts(chunks.map((chunk) => chunk[name]))),
+    ...NUMBER_COLUMNS.map((name) => numbers(chunks.map((chunk) => chunk[name]))),
+    vectors,
+  ];
+  return asTable(schema, chunks.length, children);
+}
+
+function fileTable(files: readonly StoredFile[]): ArrowTable {
+  const children = [
+    ...(["key", "path", "syntax"] as const).map((name) => texts(files.map((file) => file[name]))),
+    numbers(files.map(({ chunks }) => chunks)),
+  ];
+  return asTable(FILE_SCHEMA, files.length, children);
+}
+
+function asTable(schema: Schema, length: number, children: ReturnType<typeof arrow.makeData>[]): ArrowTable {
+  const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length, nullCount: 0, children });
+  return new arrow.Table(schema, [new arrow.RecordBatch(schema, data)]);
+}
+
+/** @returns A text as SQL writes it. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function found(row: FoundChunk, score: number): FoundChunk {
+  const { key, path, language, startLine, endLine, symbol, signature, text } = row;
+  return { key, path, language, startLine, endLine, symbol, signature, text, score };
+}

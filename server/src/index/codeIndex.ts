@@ -1,0 +1,202 @@
+// The index of a workspace: which files are in it, and everything that is found in it; lives in the index thread.
+import { createHash } from "node:crypto";
+import type { Place } from "../protocol/messages.ts";
+import { chunksOf } from "../syntax/chunks.ts";
+import type { FileChunk, FileSyntax, SourceText, SymbolSpan } from "../syntax/fileSyntax.ts";
+import { fileEnding } from "../syntax/languages.ts";
+import type { ChunkStore, StoredChunk, StoredFile } from "./chunkStore.ts";
+import type { Embedder } from "./embedder.ts";
+import { FileGraph } from "./fileGraph.ts";
+import { type SearchableFile, SearchEngine, type SearchOptions } from "./searchEngine.ts";
+import type { GraphFile } from "./symbolGraph.ts";
+import { type SymbolEntry, SymbolTable } from "./symbolTable.ts";
+import { termsOf } from "./terms.ts";
+
+/** Longest part of a chunk that is looked at for words; only lines without end are longer, characters. */
+const MAX_CHUNK_CHARS = 6000;
+/** Of a SHA-256. */
+const KEY_DIGITS = 24;
+
+/** A text as it shall be found. */
+export interface IndexedText extends SourceText {
+  uri: string;
+  /** When it changed, milliseconds since 1970; ranks equal places. */
+  changedMs: number;
+}
+
+/** What is kept of a file beside its chunks, as JSON in the store. */
+interface Facts extends Omit<GraphFile, "path"> {
+  symbols: SymbolSpan[];
+  lines: number;
+  firstLine: string;
+}
+
+interface Entry extends SearchableFile {
+  key: string;
+  graph: GraphFile;
+}
+
+export interface CodeIndexOptions {
+  store: ChunkStore;
+  embedder: Embedder;
+  /** With chunks and symbols (`SyntaxServiceOptions.withParts`). */
+  analyse: (files: readonly SourceText[]) => Promise<FileSyntax[]>;
+}
+
+export interface IndexStatistics {
+  files: number;
+  chunks: number;
+  symbols: number;
+}
+
+/** Names the content of a file under its path: both are in its chunks. @returns Hex digits. */
+export function fileKey({ path, text }: SourceText): string {
+  return createHash("sha256").update(path).update("\0").update(text).digest("hex").slice(0, KEY_DIGITS);
+}
+
+export class CodeIndex {
+  readonly #options: CodeIndexOptions;
+  /** Files that can be found, by path. */
+  readonly #files = new Map<string, Entry>();
+  /** Everything whole in the store, by key: also what is not part of the workspace now, such as another branch's. */
+  readonly #stored: Map<string, StoredFile>;
+  readonly #symbols = new SymbolTable();
+  readonly #graph = new FileGraph();
+  readonly #engine: SearchEngine;
+  #nChunks = 0;
+
+  private constructor(options: CodeIndexOptions, stored: readonly StoredFile[]) {
+    this.#options = options;
+    this.#stored = new Map(stored.map((file) => [file.key, file]));
+    this.#engine = new SearchEngine({
+      ...options,
+      files: this.#files,
+      symbols: this.#symbols,
+      graph: this.#graph,
+    });
+  }
+
+  /** @throws LanceDB's error. */
+  static async open(options: CodeIndexOptions): Promise<CodeIndex> {
+    return new CodeIndex(options, await options.store.files());
+  }
+
+  get statistics(): IndexStatistics {
+    return { files: this.#files.size, chunks: this.#nChunks, symbols: this.#symbols.size };
+  }
+
+  /** True if exactly this content is in the index under its path. */
+  has(path: string, key: string): boolean {
+    return this.#files.get(path)?.key === key;
+  }
+
+  /**
+   * Adds files, or replaces those of the same paths. What the store has of an earlier time is not computed again.
+   * @throws LanceDB's error: the files are then not in the index.
+   */
+  async put(texts: readonly IndexedText[]): Promise<void> {
+    const keyed = texts.map((text) => ({ ...text, key: fileKey(text) }));
+    const changed = keyed.filter(({ path, key, uri }) => !this.has(path, key) || this.#files.get(path)!.uri !== uri);
+    const fresh = changed.filter(({ key }) => !this.#stored.has(key));
+    if (fresh.length > 0) {
+      const syntaxes = await this.#options.analyse(fresh.map(({ path, text }) => ({ path, text })));
+      const chunks = fresh.map((file, index) => this.#chunksOf(file, syntaxes[index]!));
+      const files = fresh.map((file, index) => storedFile(file, syntaxes[index]!, chunks[index]!.length));
+      await this.#options.store.add(files, chunks.flat());
+      for (const file of files) this.#stored.set(file.key, file);
+    }
+    for (const { path, uri, key, changedMs } of changed) this.#show(this.#stored.get(key)!, { path, uri, changedMs });
+  }
+
+  /** Paths that are not there are passed over. Their chunks stay in the store until {@link forgetUnused}. */
+  remove(paths: readonly string[]): void {
+    for (const path of paths) {
+      const entry = this.#files.get(path);
+      if (entry === undefined) continue;
+      this.#files.delete(path);
+      this.#symbols.remove(entry.symbols);
+      this.#graph.remove(path);
+      this.#nChunks -= this.#stored.get(entry.key)?.chunks ?? 0;
+    }
+  }
+
+  /** Removes all other files. */
+  keepOnly(paths: ReadonlySet<string>): void {
+    this.remove([...this.#files.keys()].filter((path) => !paths.has(path)));
+  }
+
+  search(query: string, options?: SearchOptions): Promise<Place[]> {
+    return this.#engine.search(query, options);
+  }
+
+  /** Symbols for a query typed letter by letter (`SymbolTable.find`). */
+  symbols(query: string, limit: number): SymbolEntry[] {
+    return this.#symbols.find(query.trim(), limit);
+  }
+
+  /**
+   * Makes and merges indexes, and removes what no file of the workspace is any more, if that is worth it.
+   * @param keepUnused So many files of other times may stay: a branch that comes back costs nothing.
+   */
+  async tidy(keepUnused: number): Promise<void> {
+    const used = new Set([...this.#files.values()].map(({ key }) => key));
+    const unused = [...this.#stored.keys()].filter((key) => !used.has(key));
+    const gone = unused.slice(0, Math.max(0, unused.length - keepUnused));
+    for (const key of gone) this.#stored.delete(key);
+    await this.#options.store.remove(gone);
+    await this.#options.store.tidy();
+  }
+
+  #show(stored: StoredFile, { path, uri, changedMs }: Pick<Entry, "path" | "uri" | "changedMs">): void {
+    this.remove([path]);
+    const { symbols, lines, firstLine, ...names } = JSON.parse(stored.syntax) as Facts;
+    const entries = symbols.map((symbol) => ({ ...symbol, path, uri }));
+    const graph = { path, ...names };
+    this.#files.set(path, { path, uri, changedMs, key: stored.key, symbols: entries, lines, firstLine, graph });
+    this.#symbols.add(entries);
+    this.#graph.put(graph);
+    this.#nChunks += stored.chunks;
+  }
+
+  #chunksOf({ path, text, key }: IndexedText & { key: string }, { parts }: FileSyntax): StoredChunk[] {
+    const lines = text.split("\n");
+    const language = fileEnding(path);
+    return (parts?.chunks ?? chunksOf(text, [])).map((chunk) => {
+      const { startLine, endLine, symbol, signature } = chunk;
+      const piece = lines
+        .slice(startLine, endLine + 1)
+        .join("\n")
+        .slice(0, MAX_CHUNK_CHARS);
+      const shown = `${headerOf(path, chunk)}\n${piece}`;
+      const terms = termsOf(shown).join(" ");
+      const vector = this.#options.embedder.embedChunk(shown);
+      return { key, path, language, startLine, endLine, symbol, signature, text: piece, terms, vector };
+    });
+  }
+}
+
+/** Where a chunk stands, for the words and the vector of it. */
+function headerOf(path: string, { symbol, signature }: FileChunk): string {
+  return [path, symbol, signature].filter((part) => part !== "").join("\n");
+}
+
+function storedFile(
+  { path, text, key }: IndexedText & { key: string },
+  syntax: FileSyntax,
+  chunks: number,
+): StoredFile {
+  const { definitions, references, imports, parts } = syntax;
+  const firstLine = text.split("\n", FIRST_LINES).find((line) => line.trim() !== "") ?? "";
+  const facts: Facts = {
+    definitions,
+    references,
+    imports,
+    symbols: parts?.symbols ?? [],
+    lines: text.split("\n").length,
+    firstLine: firstLine.trim().slice(0, MAX_FIRST_LINE_CHARS),
+  };
+  return { key, path, syntax: JSON.stringify(facts), chunks };
+}
+
+const FIRST_LINES = 20;
+const MAX_FIRST_LINE_CHARS = 160;
