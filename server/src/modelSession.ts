@@ -205,6 +205,7 @@ export class ModelSession {
             kvType,
             gpu,
             checkpointBytes,
+            saveEveryTokens: SAVE_EVERY_TOKENS,
           },
           { onProgress: (share) => this.#reportLoading(installed, share) },
         );
@@ -225,6 +226,12 @@ export class ModelSession {
 
 /** Of a model that is just being loaded. */
 const NOTHING_HELD = { base: undefined, overlay: undefined };
+
+/**
+ * Tests that kill processes have a half-read base saved after so many tokens, because they cannot wait for the time after
+ * which saving pays. Not set: the engine decides.
+ */
+const SAVE_EVERY_TOKENS = Number(process.env.FATHOM_SAVE_EVERY_TOKENS) || undefined;
 
 /** Crashes while loading or reading end in a smaller plan this often, then the engine stays off. */
 const MAX_SAFER_PLANS = 3;

@@ -33,6 +33,7 @@ const CODE_OF_ENGINE_ERROR: Record<EngineErrorCode, FathomErrorCode> = {
   outOfMemory: FathomErrorCodes.engineFailed,
   noModel: FathomErrorCodes.noModel,
   noFillInMiddle: FathomErrorCodes.modelUnusable,
+  baseReplaced: FathomErrorCodes.engineFailed,
   promptTooLong: FathomErrorCodes.badRequest,
   badGrammar: FathomErrorCodes.badRequest,
   badImage: FathomErrorCodes.badRequest,

@@ -19,6 +19,7 @@ import {
   type ProtocolConnection,
   StreamMessageReader,
   StreamMessageWriter,
+  type WorkDoneProgressReport,
 } from "vscode-languageserver-protocol/node";
 import {
   type AnswerEvent,
@@ -26,8 +27,12 @@ import {
   ChatRequest,
   DoctorRequest,
   type InitializationOptions,
+  type PrefillOutcome,
+  type PrefillParams,
+  PrefillRequest,
   type Status,
   StatusNotification,
+  StatusRequest,
 } from "../../server/src/protocol/messages.ts";
 import { tinyModelFiles } from "../model/tinyModel.ts";
 
@@ -52,6 +57,16 @@ export interface SessionOptions {
   initialization?: InitializationOptions;
   storageDir?: string;
   capabilities?: InitializeParams["capabilities"];
+  /** Folders of the workspace within the session's folder; default: that folder itself. */
+  roots?: string[];
+  /** Environment variables of the server, on top of the test's own. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** A client's message box. */
+export interface Shown {
+  type: number;
+  message: string;
 }
 
 export class Session {
@@ -59,6 +74,9 @@ export class Session {
   readonly storageDir: string;
   readonly statuses: Status[] = [];
   readonly logs: string[] = [];
+  readonly shown: Shown[] = [];
+  /** Called with each status. */
+  onStatus: (status: Status) => void = () => {};
   readonly connection: ProtocolConnection;
   readonly #child: ChildProcess;
   readonly #exit: Promise<number | null>;
@@ -71,7 +89,8 @@ export class Session {
     this.#settings = options.settings ?? settingsForTiny();
     const files = options.folder === undefined ? (options.files ?? FILES) : {};
     for (const [path, text] of Object.entries(files)) this.write(path, text);
-    this.#child = spawn(process.execPath, [SERVER, "--stdio"], { stdio: ["pipe", "pipe", "pipe"] });
+    const env = { ...process.env, ...options.env };
+    this.#child = spawn(process.execPath, [SERVER, "--stdio"], { stdio: ["pipe", "pipe", "pipe"], env });
     this.#exit = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.stderr?.on("data", (data: Buffer) => this.logs.push(data.toString()));
     this.connection = createProtocolConnection(
@@ -82,6 +101,7 @@ export class Session {
     this.connection.onNotification("window/logMessage", ({ message }: { message: string }) => {
       this.logs.push(message);
     });
+    this.connection.onNotification("window/showMessage", (shown: Shown) => void this.shown.push(shown));
     this.connection.onRequest("client/registerCapability", () => null);
     this.connection.onRequest("workspace/configuration", () => [this.#settings]);
     this.connection.listen();
@@ -94,12 +114,15 @@ export class Session {
   }
 
   async initialize(options: SessionOptions): Promise<InitializeResult> {
-    const uri = pathToFileURL(this.folder).href;
+    const workspaceFolders = (options.roots ?? [""]).map((root) => ({
+      uri: pathToFileURL(join(this.folder, root)).href,
+      name: root === "" ? "sample" : root,
+    }));
     const asks = options.asksConfiguration ?? true;
     const params: InitializeParams = {
       processId: process.pid,
-      rootUri: uri,
-      workspaceFolders: [{ uri, name: "sample" }],
+      rootUri: workspaceFolders[0]!.uri,
+      workspaceFolders,
       capabilities: options.capabilities ?? { workspace: { configuration: asks }, window: { workDoneProgress: true } },
       initializationOptions: {
         storageDir: this.storageDir,
@@ -207,6 +230,30 @@ export class Session {
     return new CancellationTokenSource();
   }
 
+  /** The status as it is now. */
+  statusNow(): Promise<Status> {
+    return this.connection.sendRequest(StatusRequest.type, null);
+  }
+
+  /** Reads the workspace. @param onReport Hears what a progress bar shows. */
+  read(
+    params: PrefillParams = {},
+    onReport: (report: WorkDoneProgressReport) => void = () => {},
+  ): Promise<PrefillOutcome> {
+    const { partialResultToken: workDoneToken } = this.collect<WorkDoneProgressReport>((report) => {
+      if (report.kind === "report") onReport(report);
+      return false;
+    });
+    return this.connection.sendRequest(PrefillRequest.type, { ...params, workDoneToken });
+  }
+
+  /** Ends the server as a crash does. Requests in flight fail; the folders stay. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#exit;
+    this.connection.dispose();
+  }
+
   /** Ends in the order that LSP wants and keeps the folders. @returns The server's exit code. */
   async stop(): Promise<number | null> {
     await this.connection.sendRequest("shutdown");
@@ -219,8 +266,12 @@ export class Session {
   /** The same, and removes the folders. */
   async end(): Promise<number | null> {
     const code = await this.stop();
-    for (const folder of [this.folder, this.storageDir]) rmSync(folder, { recursive: true, force: true });
+    this.removeFolders();
     return code;
+  }
+
+  removeFolders(): void {
+    for (const folder of [this.folder, this.storageDir]) rmSync(folder, { recursive: true, force: true });
   }
 
   #take(status: Status): void {
@@ -228,6 +279,7 @@ export class Session {
     const fitting = this.#waiting.filter(({ test }) => test(status));
     this.#waiting = this.#waiting.filter((waiting) => !fitting.includes(waiting));
     for (const { found } of fitting) found(status);
+    this.onStatus(status);
   }
 }
 

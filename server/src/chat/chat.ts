@@ -39,6 +39,9 @@ export interface ChatOptions {
   focus: Pick<Focus, "mention">;
 }
 
+/** What follows the base in the system message. */
+type Follows = Pick<OverlayParts, "parts" | "onlyNamed" | "base">;
+
 export class Chat {
   readonly #options: ChatOptions;
   readonly #prompt = new ChatPrompt();
@@ -80,20 +83,43 @@ export class Chat {
     send: (event: AnswerEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerateResult | undefined> {
-    const { engine, session, settings } = this.#options;
+    const { session, reader, documents } = this.#options;
     try {
       await session.require();
     } catch (error) {
       if (error instanceof RequestError && error.code === FathomErrorCodes.noModel) return undefined;
       throw error;
     }
+    const ask = (follows: Follows) => this.#ask(params, places, follows, send, signal);
+    // The rules themselves, if nothing was read.
+    if (reader.base === "none")
+      return ask({ parts: [{ text: `${promptText("system")}\n` }], onlyNamed: 0, base: undefined });
+    const room = () => Math.max(0, Math.floor(this.#room * OVERLAY_SHARE));
+    return reader.overlay.follow(documents, room, ask);
+  }
+
+  /** Tokens for everything behind the base but the answer. */
+  get #room(): number {
+    const { reader, settings } = this.#options;
+    return reader.roomTokens - settings.current.chat.maxTokens - SPARE_TOKENS;
+  }
+
+  async #ask(
+    params: ChatParams,
+    places: readonly Place[],
+    { parts, onlyNamed, base }: Follows,
+    send: (event: AnswerEvent) => void,
+    signal: AbortSignal,
+  ): Promise<GenerateResult> {
+    const { engine, settings, reader } = this.#options;
     const { maxTokens, thinking: thinkingSetting } = settings.current.chat;
     const thinking = params.thinking ?? thinkingSetting;
-    const room = this.#options.reader.roomTokens - maxTokens - SPARE_TOKENS;
-    const { parts, onlyNamed } = await this.#systemParts(room);
+    // First, where the base breaks off, and behind a separator, so that it belongs to no file.
+    const note: PromptPart[] = [{ special: "<|file_sep|>" }, { text: `${promptText("halfRead")}\n` }];
+    const system = reader.base === "partial" ? [...note, ...parts] : [...parts];
     // Only now it is known which files the model has as they are.
-    const all = this.#prompt.messages(parts, params.turns, await this.#excerpts(places));
-    const { messages, droppedTurns } = await fitConversation(all, room, (texts) => engine.countTokens(texts));
+    const all = this.#prompt.messages(system, params.turns, await this.#excerpts(places));
+    const { messages, droppedTurns } = await fitConversation(all, this.#room, (texts) => engine.countTokens(texts));
     if (droppedTurns > 0) {
       send({ kind: "note", text: `The context is full: the oldest ${droppedTurns} turns were left out.` });
     }
@@ -103,21 +129,9 @@ export class Chat {
     }
     const sampling = thinking ? THINKING_SAMPLING : ANSWER_SAMPLING;
     return engine.generate(
-      { kind: "chat", messages, thinking, sampling, maxTokens, goesOn: true },
+      { kind: "chat", messages, base, thinking, sampling, maxTokens, goesOn: true },
       { signal, onChunk: (chunk) => send({ kind: chunk.thinking ? "thinking" : "text", text: chunk.text }) },
     );
-  }
-
-  /** What follows the base: the newest texts of changed files, or the rules themselves if nothing was read. */
-  async #systemParts(room: number): Promise<Pick<OverlayParts, "parts" | "onlyNamed">> {
-    const { reader, documents } = this.#options;
-    const { base } = reader;
-    if (base === "none") return { parts: [{ text: `${promptText("system")}\n` }], onlyNamed: 0 };
-    const { parts, onlyNamed } = await reader.overlay.parts(documents, Math.max(0, Math.floor(room * OVERLAY_SHARE)));
-    if (base === "whole") return { parts, onlyNamed };
-    // First, where the base breaks off, and behind a separator, so that it belongs to no file.
-    const note: PromptPart[] = [{ special: "<|file_sep|>" }, { text: `${promptText("halfRead")}\n` }];
-    return { parts: [...note, ...parts], onlyNamed };
   }
 
   async #excerpts(places: readonly Place[]): Promise<Excerpt[]> {

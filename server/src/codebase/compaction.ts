@@ -50,6 +50,7 @@ export class Compaction {
   /** A document changed in the editor. */
   typed(): void {
     this.#activeAt = this.#options.clock.now();
+    this.#schedule();
     this.#measureSoon();
   }
 
@@ -101,9 +102,11 @@ export class Compaction {
 
   async #attempt(): Promise<void> {
     const { reader, gate, clock, log } = this.#options;
-    if (reader.busy || !(await gate.mayStart())) return this.#schedule(HELD_MS);
-    // Somebody came while the battery was asked about.
-    if (this.#requests > 0 || this.#running !== undefined || this.#disposed) return;
+    this.#nextAttempt = undefined;
+    const mayStart = !reader.busy && (await gate.mayStart());
+    // Somebody came while the battery was asked about: there is another alarm by now, or their end sets one.
+    if (this.#nextAttempt !== undefined || this.#requests > 0 || this.#running !== undefined || this.#disposed) return;
+    if (!mayStart) return this.#schedule(HELD_MS);
     const running = new AbortController();
     this.#running = running;
     let outcome: Awaited<ReturnType<WorkspaceReader["compact"]>> = "interrupted";

@@ -8,18 +8,21 @@ import { type ContextMap, type ContextMapFile, ContextMapRequest, type Status } 
 import type { FathomSettings } from "../protocol/settings.ts";
 import { handle } from "../requests.ts";
 import { fileUri } from "../uris.ts";
+import { estimatedTokens } from "./fileParts.ts";
 import type { OverlayEntry } from "./overlay.ts";
 import type { ReadingSpeeds } from "./readingSpeeds.ts";
 import { uriOf, type Workspace } from "./workspace.ts";
-import type { BaseFile, LeftOut, WorkspaceFolder } from "./workspaceFile.ts";
+import type { BaseFile, LeftOut, WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
 import type { ReaderView, WorkspaceReader } from "./workspaceReader.ts";
 
-/** Bytes of a token of source code, roughly. Only for what is left out, where nobody counts tokens. */
-const BYTES_PER_TOKEN = 3.5;
 /** Left-out files whose size is looked up; further ones are shown without, so that a huge list costs no seconds. */
 const MOST_SIZES = 2000;
 /** The setting of the quota is in these. */
 const GIGABYTE = 1e9;
+
+const NEW_WITHOUT_ROOM = "new since the base was read: there is no room for its text behind the base";
+
+const NOT_READ_YET = "will be there soon: the reading has not come to it";
 
 const NOTHING_HELD: LongContextState = {
   baseTokens: 0,
@@ -57,11 +60,12 @@ export async function contextMap(options: ContextMapOptions, signal?: AbortSigna
   const [view, { files }] = await Promise.all([reader.view(), workspace.files(signal)]);
   const { active } = session;
   const engine = await askEngine(options);
-  const uris = new Map(files.map((file) => [file.path, uriOf(file)]));
+  const known = filesOf(asFarAsRead(view, engine.held.baseTokens), files);
+  const paths = new Set(known.map(({ path }) => path));
   return {
     workspace: workspace.name,
     model: status.current.model,
-    files: [...filesOf(view, uris), ...(await outFiles(view.leftOut, workspace.folders))],
+    files: [...known, ...(await outFiles(unknown(view.leftOut, paths), workspace.folders))],
     totals: {
       ...totalsOf(options, view, engine),
       // After a restart nothing was read yet, but the last reading is remembered.
@@ -69,6 +73,20 @@ export async function contextMap(options: ContextMapOptions, signal?: AbortSigna
     },
     arithmetic: [...(view.budget?.sentences ?? [noBudget(active)]), ...engine.problems],
   };
+}
+
+/** While the base is read, its files are there up to a point: those behind it say so. */
+function asFarAsRead(view: ReaderView, readTokens: number): ReaderView {
+  const { files, frontTokens } = view;
+  const inBase = files.filter(({ form }) => form !== "path");
+  if (readTokens >= frontTokens + sum(inBase)) return view;
+  let left = readTokens;
+  const asRead = files.map((file): BaseFile => {
+    if (file.form === "path") return file;
+    left -= file.tokens;
+    return left >= 0 ? file : { ...file, reason: `${NOT_READ_YET}; ${file.reason}` };
+  });
+  return { ...view, files: asRead };
 }
 
 interface EngineFacts {
@@ -100,8 +118,9 @@ function noBudget(active: ActiveModel | undefined): string {
     : "The workspace was not read yet, so no length was chosen; the tokens are estimated from the sizes of the files.";
 }
 
-/** The files of the base, each as the overlay has it if it changed, then the files that only the overlay has. */
-function filesOf({ files, overlay }: ReaderView, uris: ReadonlyMap<string, string>): ContextMapFile[] {
+/** The files of the base, each as the overlay has it if it changed, then those that came since. */
+function filesOf({ files, overlay }: ReaderView, now: readonly WorkspaceFile[]): ContextMapFile[] {
+  const uris = new Map(now.map((file) => [file.path, uriOf(file)]));
   const changes = new Map(overlay.map((entry) => [entry.path, entry]));
   const renamedTo = new Map(overlay.flatMap(({ from, path }) => (from === undefined ? [] : [[from, path] as const])));
   const inBase = files.map((file): ContextMapFile => {
@@ -115,7 +134,21 @@ function filesOf({ files, overlay }: ReaderView, uris: ReadonlyMap<string, strin
   });
   const known = new Set(files.map(({ path }) => path));
   const added = overlay.filter(({ path }) => !known.has(path));
-  return [...inBase, ...added.map((entry) => ({ ...changed(entry), uri: uris.get(entry.path) }))];
+  const noRoom = now.filter(({ path }) => !known.has(path) && !changes.has(path));
+  return [
+    ...inBase,
+    ...added.map((entry) => ({ ...changed(entry), uri: uris.get(entry.path) })),
+    ...noRoom.map((file): ContextMapFile => {
+      const { path, bytes } = file;
+      return { path, uri: uriOf(file), form: "path", tokens: estimatedTokens(bytes), reason: NEW_WITHOUT_ROOM };
+    }),
+  ];
+}
+
+/** Each path once: what the file set leaves out now can be in the base, or have been left out before for another reason. */
+function unknown(leftOut: readonly LeftOut[], known: ReadonlySet<string>): LeftOut[] {
+  const byPath = new Map(leftOut.toReversed().map((each) => [each.path, each]));
+  return [...byPath.values()].reverse().filter(({ path }) => !known.has(path));
 }
 
 /** @param before The file in the base; its old text takes its place in the window until the next compaction. */
@@ -142,7 +175,7 @@ async function outFiles(leftOut: readonly LeftOut[], folders: readonly Workspace
       // lstat: a link that leads out of the workspace has its own size, not that of what it points to.
       const info = place !== undefined && index < MOST_SIZES ? await lstat(place).catch(() => undefined) : undefined;
       const uri = info?.isFile() && place !== undefined ? fileUri(place) : undefined;
-      return { path, uri, form: "out", tokens: uri ? Math.ceil((info?.size ?? 0) / BYTES_PER_TOKEN) : 0, reason };
+      return { path, uri, form: "out", tokens: uri ? estimatedTokens(info?.size ?? 0) : 0, reason };
     }),
   );
 }

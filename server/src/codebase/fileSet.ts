@@ -23,6 +23,14 @@ export interface FileSet {
   leftOut: LeftOut[];
 }
 
+/** What a walk finds, with what is needed to tell which later change can alter it. */
+export interface CollectedFiles extends FileSet {
+  /** Left out for what they are or hold, not by a rule: when they change, they may have become readable. */
+  unfit: WorkspaceFile[];
+  /** Absolute paths of what rules leave out, whatever is in it; folders end with a separator. */
+  excluded: string[];
+}
+
 export interface CollectOptions {
   /** Largest file to read, bytes. */
   maxFileBytes?: number;
@@ -38,7 +46,7 @@ export interface CollectOptions {
  * @returns The files to read and all that is left out, each with the reason. Unreadable parts are in `leftOut`.
  * @throws Only the signal's reason, when aborted.
  */
-export async function collectFiles(folders: WorkspaceFolder[], options: CollectOptions = {}): Promise<FileSet> {
+export async function collectFiles(folders: WorkspaceFolder[], options: CollectOptions = {}): Promise<CollectedFiles> {
   const walk = new Walk(options);
   const roots = distinctFolders(folders);
   for (const { folder, prefix } of roots) {
@@ -47,7 +55,7 @@ export async function collectFiles(folders: WorkspaceFolder[], options: CollectO
   }
   walk.files.sort(comparePaths);
   walk.leftOut.sort((a, b) => comparePaths(a, b) || (a.reason < b.reason ? -1 : 1));
-  return { files: walk.files, leftOut: walk.leftOut };
+  return { files: walk.files, leftOut: walk.leftOut, unfit: walk.unfit, excluded: walk.excluded };
 }
 
 interface Root {
@@ -78,6 +86,8 @@ interface Candidate {
 class Walk {
   readonly files: WorkspaceFile[] = [];
   readonly leftOut: LeftOut[] = [];
+  readonly unfit: WorkspaceFile[] = [];
+  readonly excluded: string[] = [];
   readonly #options: CollectOptions;
 
   constructor(options: CollectOptions) {
@@ -124,8 +134,10 @@ class Walk {
       if (entry.isDirectory() && (reason === undefined || (!wanted && rules.leadsToWanted(path)))) {
         folders.push({ absolutePath, path, rules, wanted, onlyWanted: reason });
       } else if (reason !== undefined) this.#leaveOut(root, path, reason);
-      else if (entry.isSymbolicLink()) this.#leaveOut(root, path, await linkReason(absolutePath, root.folder.path));
-      else candidates.push({ absolutePath, path, wanted });
+      else if (entry.isSymbolicLink()) {
+        const against = await linkReason(absolutePath, root.folder.path);
+        this.#refuse(root, { path: root.prefix + path, absolutePath, ...asWanted(wanted) }, against);
+      } else candidates.push({ absolutePath, path, wanted });
     }
   }
 
@@ -149,16 +161,26 @@ class Walk {
   async #inspect(root: Root, candidate: Candidate): Promise<void> {
     const { absolutePath, wanted } = candidate;
     const path = root.prefix + candidate.path;
-    const file = { path, absolutePath, ...(wanted ? { wanted: true as const } : {}) };
+    const file = { path, absolutePath, ...asWanted(wanted) };
     const read = await readTextFile(file, this.#options.maxFileBytes ?? DEFAULT_MAX_FILE_BYTES);
     if (read === undefined) return;
-    if ("skipped" in read) this.leftOut.push({ path, reason: read.skipped });
+    if ("skipped" in read) this.#refuse(root, file, read.skipped);
     else this.files.push({ ...file, folder: root.folder.name, bytes: read.bytes, mtimeMs: read.mtimeMs });
   }
 
   #leaveOut(root: Root, path: string, reason: string): void {
     this.leftOut.push({ path: root.prefix + printable(path), reason });
+    this.excluded.push(join(root.folder.path, path));
   }
+
+  #refuse(root: Root, file: Pick<WorkspaceFile, "path" | "absolutePath" | "wanted">, reason: string): void {
+    this.leftOut.push({ path: file.path, reason });
+    this.unfit.push({ ...file, folder: root.folder.name, bytes: 0, mtimeMs: 0 });
+  }
+}
+
+function asWanted(wanted: boolean): Pick<WorkspaceFile, "wanted"> {
+  return wanted ? { wanted: true } : {};
 }
 
 /** Rules that nothing can override. */

@@ -1,15 +1,11 @@
-// Keeps track of what changed since the base was read, and chooses what of it follows the base in a question.
-import { lstat } from "node:fs/promises";
-import type { TextDocument } from "vscode-languageserver-textdocument";
-import type { PromptPart } from "../../../engine/src/api.ts";
+// Chooses what of the changes since the base was read follows it in a question, and in which form.
+import { EngineError, type PromptPart } from "../../../engine/src/api.ts";
 import type { Documents } from "../documents.ts";
-import { canonicalUri } from "../uris.ts";
+import { Changes, type ChangesOptions } from "./changes.ts";
 import { MANY_FILES } from "./difference.ts";
-import type { FileSet } from "./fileSet.ts";
 import { type Change, type Differ, type EntryForm, entriesOf, namedText, unifiedDiff } from "./overlayText.ts";
-import { DEFAULT_MAX_FILE_BYTES, MAX_WANTED_FILE_BYTES, readTextFile, reasonAgainst, textHash } from "./readText.ts";
-import type { Workspace } from "./workspace.ts";
-import type { BaseFile, WorkspaceFile } from "./workspaceFile.ts";
+import { textHash } from "./readText.ts";
+import type { BaseFile } from "./workspaceFile.ts";
 
 /** Begins every entry; one token by definition. */
 const SEPARATOR: PromptPart = { special: "<|file_sep|>" };
@@ -38,33 +34,21 @@ export interface OverlayParts {
   tokens: number;
   /** Changed files whose newest text is not shown, because there are too many or the room is too small. */
   onlyNamed: number;
-  /** So many files changed that a new base serves better; those that changed first were not even looked at. */
+  /** `layoutHash` of the base that they follow; undefined without one. */
+  base: string | undefined;
+  /** So many files changed that it is another branch: of them only the open ones are shown, the others are named. */
   tooMany: boolean;
 }
 
 export interface OverlayOptions {
-  workspace: Pick<Workspace, "files" | "fileOf" | "takeChangedOnDisk">;
+  workspace: ChangesOptions["workspace"];
   /** Number of tokens of each text, counted apart. */
   countTokens: (texts: string[]) => Promise<number[]>;
 }
 
-/** The newest text of a file as it was found at one time. */
-interface Look {
-  /** Undefined: the file is gone, or must not be read any more. */
-  text: string | undefined;
-  /** `textHash` of the text; empty without one. */
-  hash: string;
-  /** Tells without reading whether the file on disk is still the same; empty: it must be read to know. */
-  stamp: string;
-  /** When the text became this, milliseconds: orders what is noticed together. Unsaved text is newer than any file. */
-  changedMs: number;
-}
-
-interface Changed {
-  /** Grows with each new text; the entries stand in this order. */
-  order: number;
-  /** Undefined before the first look. */
-  look?: Look;
+export interface ServingBase extends Omit<ChangesOptions, "workspace"> {
+  /** The engine's name for it. */
+  layoutHash: string;
 }
 
 /** An entry in its shortest form. */
@@ -72,26 +56,15 @@ interface Chosen extends OverlayEntry {
   text: string;
 }
 
-const GONE: Look = { text: undefined, hash: "", stamp: "", changedMs: 0 };
-
 export class Overlay {
   readonly #options: OverlayOptions;
-  #base: ReadonlyMap<string, BaseFile> = new Map();
-  /** False until there is a base to compare with. */
-  #serves = false;
-  /** Hashes of files that the base has only the path of, as they were before their first change here, by path. */
-  #origins = new Map<string, string>();
-  /** The file set at the last comparison, and its files by path. */
-  #fileSet: FileSet | undefined;
-  #files: ReadonlyMap<string, WorkspaceFile> = new Map();
-  /** Stamps of the files that the last file set told, by path. */
-  #listed: ReadonlyMap<string, string> = new Map();
-  /** What may differ from the base, by path. */
-  #changed = new Map<string, Changed>();
-  #order = 0;
+  /** Undefined until there is a base to compare with. */
+  #since: Changes | undefined;
+  #layoutHash: string | undefined;
+  /** Called when another base serves. */
+  #onReplaced: (() => void)[] = [];
   /** Changed files whose newest text was in the last parts. */
   #shown: ReadonlySet<string> = new Set();
-  #documentLooks = new WeakMap<TextDocument, { version: number; look: Look }>();
   /** Of the last parts only, which bounds them: token counts by text hash, differences by both texts' hashes. */
   #counts = new Map<string, number>();
   #diffs = new Map<string, string | undefined>();
@@ -104,34 +77,44 @@ export class Overlay {
 
   /** True if the model has the newest text of this file, in the base or behind it, as of the last {@link parts}. */
   isInBase(path: string): boolean {
-    return this.#changed.has(path) ? this.#shown.has(path) : this.#base.get(path)?.form === "whole";
+    return this.#since?.has(path) ? this.#shown.has(path) : this.#since?.base.get(path)?.form === "whole";
+  }
+
+  /** Another base serves from now on. */
+  reset({ layoutHash, ...base }: ServingBase): void {
+    this.#since?.end();
+    this.#since = new Changes({ workspace: this.#options.workspace, ...base });
+    this.#layoutHash = layoutHash;
+    this.#shown = new Set();
+    for (const replaced of this.#onReplaced.splice(0)) replaced();
   }
 
   /**
-   * Another base serves from now on.
-   * @param files What it has of each file.
-   * @param byUri The files of the workspace as they were found for it; may have more, e.g. such as are gone by now.
-   * @param changedUris Files that changed since it was laid out.
+   * Asks the engine with what follows the base; again if another base began to serve after that was put together.
+   * @param roomTokens Tells the room for the parts.
+   * @param ask Sends the parts with their `base`.
+   * @throws What `ask` throws, and what counting tokens throws.
    */
-  reset(
-    files: readonly BaseFile[],
-    byUri: ReadonlyMap<string, WorkspaceFile>,
-    changedUris: Iterable<string> = [],
-  ): void {
-    this.#base = new Map(files.map((file) => [file.path, file]));
-    this.#serves = true;
-    this.#origins = new Map();
-    this.#fileSet = undefined;
-    this.#listed = new Map([...byUri.values()].map((file) => [file.path, stampOf(file)]));
-    this.#changed = new Map();
-    this.#shown = new Set();
-    for (const { path } of byUri.values()) if (!this.#base.has(path)) this.#note(path);
-    for (const uri of changedUris) this.#note(byUri.get(canonicalUri(uri))?.path);
+  async follow<T>(
+    documents: Pick<Documents, "all">,
+    roomTokens: () => number,
+    ask: (parts: OverlayParts) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      const parts = await this.parts(documents, roomTokens());
+      try {
+        return await ask(parts);
+      } catch (error) {
+        if (!(error instanceof EngineError && error.code === "baseReplaced")) throw error;
+        // The engine knows first; whoever has it read tells here, at the latest when the reading has ended.
+        if (this.#layoutHash === parts.base) await new Promise<void>((resolve) => this.#onReplaced.push(resolve));
+      }
+    }
   }
 
   /**
    * Compares open documents and what changed on disk with the base. The same state gives the same parts, and undoing all
-   * changes gives none. Reads at most {@link MANY_FILES} files, and none again that did not change since the last time.
+   * changes gives none. Reads no file again that did not change since the last time.
    * @param documents The open ones; those outside the workspace do not count.
    * @param roomTokens Most tokens of all parts together; what changed last gets room first.
    * @throws What counting tokens throws.
@@ -144,139 +127,35 @@ export class Overlay {
   }
 
   async #parts(documents: Pick<Documents, "all">, roomTokens: number): Promise<OverlayParts> {
-    if (!this.#serves) return { parts: [], entries: [], tokens: 0, onlyNamed: 0, tooMany: false };
-    await this.#noticeChanges();
-    const { changes, unseen } = await this.#compare(this.#openDocuments(documents));
-    const chosen = await this.#choose(changes);
-    const { shown, hidden } = fitIntoRoom(chosen, unseen.length > 0, roomTokens);
-    this.#shown = new Set(shown.filter((entry) => this.#showsText(entry)).map(({ path }) => path));
+    const since = this.#since;
+    const base = this.#layoutHash;
+    if (since === undefined) return { parts: [], entries: [], tokens: 0, onlyNamed: 0, base, tooMany: false };
+    const { changes, unseen } = await since.find(documents);
+    const tooMany = changes.length + unseen.length >= MANY_FILES;
+    // Another branch gets a base of its own; until it has, only what someone works on is worth its tokens.
+    const open = new Set(documents.all().map(({ uri }) => this.#options.workspace.fileOf(uri)?.path));
+    const worthy = tooMany ? changes.filter(({ path }) => open.has(path)) : changes;
+    const aside = [...unseen, ...changes.filter((change) => !worthy.includes(change)).map(({ path }) => path)];
+    const { shown, hidden } = fitIntoRoom(await this.#choose(worthy, since.base), aside.length > 0, roomTokens);
     const parts: PromptPart[] = [];
-    const named = await this.#named(hidden, unseen, roomTokens - sumOf(shown));
+    const named = await this.#named(hidden, aside, roomTokens - sumOf(shown));
     if (named !== undefined) parts.push(SEPARATOR, { text: named.text });
     for (const { text } of shown) parts.push(SEPARATOR, { text });
+    // Another base serves by now, and what was found is no answer any more.
+    if (this.#since !== since) return this.#parts(documents, roomTokens);
+    this.#shown = new Set(shown.filter((entry) => showsText(entry, since.base)).map(({ path }) => path));
     return {
       parts,
       entries: shown.map(({ text: _, ...entry }) => entry),
       tokens: sumOf(shown) + (named?.tokens ?? 0),
-      onlyNamed: hidden.length + unseen.length,
-      tooMany: changes.length + unseen.length >= MANY_FILES,
+      onlyNamed: hidden.length + aside.length,
+      base,
+      tooMany,
     };
   }
 
-  /** File events, and what only a new file set tells: files that came, went, or changed without an event. */
-  async #noticeChanges(): Promise<void> {
-    const { workspace } = this.#options;
-    const fileSet = await workspace.files();
-    if (fileSet !== this.#fileSet) {
-      this.#fileSet = fileSet;
-      this.#files = new Map(fileSet.files.map((file) => [file.path, file]));
-      const before = this.#listed;
-      this.#listed = new Map(fileSet.files.map((file) => [file.path, stampOf(file)]));
-      for (const [path, stamp] of this.#listed) if (before.get(path) !== stamp) this.#note(path);
-      for (const path of before.keys()) if (!this.#listed.has(path)) this.#note(path);
-      for (const path of this.#base.keys()) if (!this.#listed.has(path)) this.#note(path);
-    }
-    for (const uri of workspace.takeChangedOnDisk()) this.#note(workspace.fileOf(uri)?.path);
-  }
-
-  /** The file may have changed; what is known of it is old. */
-  #note(path: string | undefined): void {
-    if (path === undefined) return;
-    const known = this.#changed.get(path);
-    if (known === undefined) this.#changed.set(path, { order: ++this.#order });
-    else if (known.look !== undefined) known.look = { ...known.look, stamp: "" };
-  }
-
-  /** By path. */
-  #openDocuments(documents: Pick<Documents, "all">): Map<string, TextDocument> {
-    const open = new Map<string, TextDocument>();
-    for (const document of documents.all()) {
-      const path = this.#options.workspace.fileOf(document.uri)?.path;
-      if (path !== undefined) open.set(path, document);
-    }
-    return open;
-  }
-
-  /**
-   * Looks at what may have changed, newest first, until so many files differ that the rest does not matter.
-   * @returns What differs, oldest change first; and the paths that were not looked at.
-   */
-  async #compare(open: ReadonlyMap<string, TextDocument>): Promise<{ changes: Change[]; unseen: string[] }> {
-    const unsaved = [...open.keys()].filter((path) => !this.#changed.has(path)).sort();
-    const newestFirst = [...this.#changed].sort(([, a], [, b]) => b.order - a.order).map(([path]) => path);
-    const looks = new Map<string, Look>();
-    const unseen: string[] = [];
-    let reads = 0;
-    for (const path of [...unsaved, ...newestFirst]) {
-      if (looks.size >= MANY_FILES || reads >= MANY_FILES) {
-        if (this.#changed.has(path)) unseen.push(path);
-        continue;
-      }
-      const known = this.#changed.get(path)?.look;
-      const look = await this.#look(path, open.get(path), known);
-      if (look !== known && !open.has(path)) reads += 1;
-      if (await this.#differs(path, look)) looks.set(path, look);
-      else this.#changed.delete(path);
-    }
-    this.#remember(looks);
-    const orderOf = (path: string) => this.#changed.get(path)?.order ?? 0;
-    const changes = [...looks].sort(([a], [b]) => orderOf(a) - orderOf(b));
-    return { changes: changes.map(([path, { text, hash }]) => ({ path, text, hash })), unseen: unseen.sort() };
-  }
-
-  /** What has another text than at the last look moves to the end; what is the same keeps its place. */
-  #remember(looks: ReadonlyMap<string, Look>): void {
-    const moved = [...looks].filter(([path, { hash }]) => this.#changed.get(path)?.look?.hash !== hash);
-    moved.sort(([pathA, a], [pathB, b]) => a.changedMs - b.changedMs || (pathA < pathB ? -1 : 1));
-    for (const [path] of moved) this.#changed.set(path, { order: ++this.#order });
-    for (const [path, look] of looks) this.#changed.get(path)!.look = look;
-  }
-
-  /** @returns `known` itself if the file did not change since. */
-  async #look(path: string, document: TextDocument | undefined, known: Look | undefined): Promise<Look> {
-    const file = this.#files.get(path);
-    if (file === undefined) return GONE;
-    if (document !== undefined) return this.#lookAtDocument(file, document);
-    const stat = await lstat(file.absolutePath).catch(() => undefined);
-    const stamp = stat === undefined ? "" : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
-    if (known !== undefined && stamp !== "" && known.stamp === stamp) return known;
-    const text = await textOnDisk(file);
-    return text === undefined ? { ...GONE, stamp } : lookOf(text, stamp, stat?.mtimeMs ?? 0);
-  }
-
-  #lookAtDocument(file: WorkspaceFile, document: TextDocument): Look {
-    const { version } = document;
-    const known = this.#documentLooks.get(document);
-    if (known?.version === version) return known.look;
-    const text = asRead(document.getText());
-    const limit = file.wanted ? MAX_WANTED_FILE_BYTES : DEFAULT_MAX_FILE_BYTES;
-    // What is typed into an open document is under the same rules as what is saved, secrets first of all.
-    const refused = text.length > limit || reasonAgainst(file.path, text, file.wanted) !== undefined;
-    const look = refused ? GONE : lookOf(text, "", Number.POSITIVE_INFINITY);
-    this.#documentLooks.set(document, { version, look });
-    return look;
-  }
-
-  async #differs(path: string, { text, hash }: Look): Promise<boolean> {
-    const before = this.#base.get(path);
-    if (before === undefined) return text !== undefined;
-    if (text === undefined) return true;
-    const origin = before.hash === "" ? await this.#origin(path) : before.hash;
-    return hash !== origin;
-  }
-
-  /** A file that was never read and changed by no event yet is on disk what it was when its path was listed. */
-  async #origin(path: string): Promise<string | undefined> {
-    const file = this.#files.get(path);
-    if (!this.#origins.has(path) && !this.#changed.has(path) && file !== undefined) {
-      const text = await textOnDisk(file);
-      this.#origins.set(path, text === undefined ? "" : textHash(text));
-    }
-    return this.#origins.get(path);
-  }
-
   /** The shortest form of each entry. */
-  async #choose(changes: readonly Change[]): Promise<Chosen[]> {
+  async #choose(changes: readonly Change[], base: ReadonlyMap<string, BaseFile>): Promise<Chosen[]> {
     const diffs = new Map<string, string | undefined>();
     const differ: Differ = (before, after) => {
       const key = `${before.hash} ${after.hash}`;
@@ -285,7 +164,7 @@ export class Overlay {
       }
       return diffs.get(key);
     };
-    const entries = entriesOf(changes, this.#base, differ);
+    const entries = entriesOf(changes, base, differ);
     this.#diffs = diffs;
     const counts = await this.#count(entries.flatMap(({ forms }) => forms.map(({ text }) => text)));
     return entries.map(({ path, from, forms }) => {
@@ -308,11 +187,11 @@ export class Overlay {
   /** Names as many files as there is room for, so that nothing is dropped in silence. */
   async #named(
     hidden: readonly Chosen[],
-    unseen: readonly string[],
+    aside: readonly string[],
     roomTokens: number,
   ): Promise<{ text: string; tokens: number } | undefined> {
     const renamedFrom = hidden.flatMap(({ from }) => from ?? []);
-    const paths = [...hidden.map(({ path }) => path), ...renamedFrom, ...unseen].sort();
+    const paths = [...hidden.map(({ path }) => path), ...renamedFrom, ...aside].sort();
     if (paths.length === 0) return undefined;
     for (let most = Math.min(MAX_NAMED, paths.length); ; most = Math.floor(most / 2)) {
       const text = namedText(paths, most);
@@ -322,12 +201,12 @@ export class Overlay {
       if (most === 0) return undefined;
     }
   }
+}
 
-  /** True if the entry leaves the model with the whole newest text. */
-  #showsText({ kind, from }: OverlayEntry): boolean {
-    if (kind === "renamed") return from !== undefined && this.#base.get(from)?.form === "whole";
-    return kind !== "deleted";
-  }
+/** True if the entry leaves the model with the whole newest text. */
+function showsText({ kind, from }: OverlayEntry, base: ReadonlyMap<string, BaseFile>): boolean {
+  if (kind === "renamed") return from !== undefined && base.get(from)?.form === "whole";
+  return kind !== "deleted";
 }
 
 /** What changed last gets room first. */
@@ -346,22 +225,4 @@ function fitIntoRoom(chosen: readonly Chosen[], somethingIsNamed: boolean, roomT
 
 function sumOf(entries: readonly { tokens: number }[]): number {
   return entries.reduce((sum, { tokens }) => sum + tokens, 0);
-}
-
-function stampOf({ mtimeMs, bytes }: WorkspaceFile): string {
-  return `${mtimeMs} ${bytes}`;
-}
-
-function lookOf(text: string, stamp: string, changedMs: number): Look {
-  return { text, hash: textHash(text), stamp, changedMs };
-}
-
-async function textOnDisk(file: WorkspaceFile): Promise<string | undefined> {
-  const read = await readTextFile(file);
-  return read !== undefined && "text" in read ? read.text : undefined;
-}
-
-/** An editor's text as `readTextFile` gives that of a file. */
-function asRead(text: string): string {
-  return text.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n");
 }

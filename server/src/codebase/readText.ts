@@ -58,9 +58,15 @@ export async function readTextFile(
   if (read === undefined || "skipped" in read) return read;
   const decoded = decode(read.content);
   if (typeof decoded !== "string") return decoded;
-  const text = decoded.includes("\r") ? decoded.replace(/\r\n?/g, "\n") : decoded;
+  const text = normalised(decoded);
   const skipped = reasonAgainst(file.path, text, file.wanted);
   return skipped === undefined ? { text, bytes: read.content.length, mtimeMs: read.mtimeMs } : { skipped };
+}
+
+/** @returns The text without byte order mark and with LF line ends only, as {@link readTextFile} gives that of a file. */
+export function normalised(text: string): string {
+  const unmarked = text.startsWith("\uFEFF") ? text.slice(1) : text;
+  return unmarked.includes("\r") ? unmarked.replace(/\r\n?/g, "\n") : unmarked;
 }
 
 /** Names a text by its content. @returns 16 hex digits. */

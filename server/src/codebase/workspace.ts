@@ -1,6 +1,7 @@
 // The workspace as the server knows it: folders, files, their texts for search, and what changed since they were read.
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { lstat } from "node:fs/promises";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Connection,
@@ -16,7 +17,7 @@ import { canonicalUri, fileUri } from "../uris.ts";
 import type { EditorExcludes } from "./editorExcludes.ts";
 import { collectFiles, type FileSet } from "./fileSet.ts";
 import { readTextFile, reasonAgainst } from "./readText.ts";
-import type { LeftOut, WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
+import { comparePaths, type LeftOut, type WorkspaceFile, type WorkspaceFolder } from "./workspaceFile.ts";
 
 /** Files read at once while indexing. */
 const INDEX_BATCH = 64;
@@ -38,10 +39,15 @@ export class Workspace {
   #stale = true;
   /** True once the file set was collected and indexed as a whole. */
   #known = false;
-  /** Uris of the folders that the ignore rules leave out, with a slash at the end: what happens there does not matter. */
-  #ignored: string[] = [];
-  /** Known files whose text in the index is old. */
+  /** Files left out for what is in them, by uri: when they change, they may come in. */
+  #unfit = new Map<string, WorkspaceFile>();
+  /** Uris of what rules leave out, folders with a slash at the end: what changes there does not matter. */
+  #excludedFolders: string[] = [];
+  #excludedFiles: ReadonlySet<string> = new Set();
+  /** Files whose text in the index is old, and unfit ones that changed. */
   readonly #toIndex = new Set<string>();
+  /** Uris that changed and that the last collection has not met. */
+  readonly #strange = new Set<string>();
   #collecting: Promise<void> = Promise.resolve();
   /** Uris that changed on disk since `takeChangedOnDisk` was last called. */
   readonly #changedOnDisk = new Set<string>();
@@ -59,9 +65,10 @@ export class Workspace {
       this.#changed(uris.filter(({ uri, type }) => this.#fileEvent(uri, type)).map(({ uri }) => uri));
     });
     connection.onNotification("workspace/didChangeWorkspaceFolders", (params: FolderChange) => {
-      const removed = new Set(params.event.removed.map((folder) => fileURLToPath(folder.uri)));
+      const onDisk = (folders: LspFolder[]) => folders.filter(({ uri }) => isFileUri(uri)).map(asFolder);
+      const removed = new Set(onDisk(params.event.removed).map(({ path }) => path));
       this.#folders = this.#folders.filter((folder) => !removed.has(folder.path));
-      this.#folders.push(...params.event.added.map(asFolder));
+      this.#folders.push(...onDisk(params.event.added));
       this.#stale = true;
       // Which files that are is known after the next collection, which whoever listens asks for.
       this.onChanged([]);
@@ -118,8 +125,7 @@ export class Workspace {
   pathOf(uri: string): string {
     const known = this.fileOf(uri);
     if (known !== undefined) return known.path;
-    const name = decodeURIComponent(uri.split("/").at(-1) ?? uri);
-    return name === "" ? uri : name;
+    return nameIn(uri) || uri;
   }
 
   /** Collects files and indexes their texts if anything changed since the last time. @throws The signal's reason. */
@@ -138,6 +144,9 @@ export class Workspace {
   }
 
   async #refresh(signal?: AbortSignal): Promise<void> {
+    const strange = [...this.#strange];
+    this.#strange.clear();
+    if (!this.#stale && (await anyIsFile(strange))) this.#stale = true;
     if (this.#stale) await this.#collect(signal);
     const uris = [...this.#toIndex];
     this.#toIndex.clear();
@@ -149,13 +158,15 @@ export class Workspace {
     try {
       const editorExcludes = await this.readExcludes();
       const before = this.#byUri;
-      const fileSet = await collectFiles([...this.#folders], { signal, editorExcludes });
-      this.#byUri = new Map(fileSet.files.map((file) => [uriOf(file), file]));
-      this.#fileSet = fileSet;
-      this.#ignored = this.#ignoredFolders();
+      const { files, leftOut, unfit, excluded } = await collectFiles([...this.#folders], { signal, editorExcludes });
+      this.#byUri = new Map(files.map((file) => [uriOf(file), file]));
+      this.#unfit = new Map(unfit.map((file) => [uriOf(file), file]));
+      this.#fileSet = { files, leftOut };
+      this.#excludedFolders = excluded.filter((path) => path.endsWith(sep)).map(fileUri);
+      this.#excludedFiles = new Set(excluded.map(fileUri));
       const unindexed = this.#known ? this.#differences(before) : await this.#indexAll(signal);
       this.#known = true;
-      this.#fileSet = { ...fileSet, leftOut: [...fileSet.leftOut, ...unindexed] };
+      this.#fileSet = { files, leftOut: [...leftOut, ...unindexed] };
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -192,14 +203,6 @@ export class Workspace {
     this.onChanged(uris);
   }
 
-  /** With several folders, paths begin with a folder's name, and only whole collections are certain. */
-  #ignoredFolders(): string[] {
-    const [folder, second] = this.#folders;
-    if (folder === undefined || second !== undefined) return [];
-    const folders = this.#fileSet.leftOut.filter(({ path }) => path.endsWith("/"));
-    return folders.map(({ path }) => `${fileUri(join(folder.path, path)).replace(/\/$/, "")}/`);
-  }
-
   /** @returns What the index has no room for. */
   async #indexAll(signal?: AbortSignal) {
     const entries: { path: string; uri: string; text: string }[] = [];
@@ -219,54 +222,95 @@ export class Workspace {
   }
 
   async #indexOne(uri: string): Promise<void> {
-    const file = this.#byUri.get(uri);
+    const file = this.#byUri.get(uri) ?? this.#unfit.get(uri);
     if (file === undefined) return;
     const read = await readTextFile(file);
     const onDisk = read !== undefined && "text" in read ? read : undefined;
     // Its age decides about its place in the next layout.
     if (onDisk !== undefined) Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs });
-    const text = this.#openText(file, uri) ?? onDisk?.text;
+    if (read !== undefined) this.#admit(uri, file, "skipped" in read ? read.skipped : undefined);
+    const text = this.#byUri.has(uri) ? (this.#openText(file, uri) ?? onDisk?.text) : undefined;
     if (text === undefined) this.#index.removeFile(file.path);
     else this.#index.updateFile({ path: file.path, uri, text });
+  }
+
+  /** What a collection would make of a file that changed. @param refused Why it must not or need not be read. */
+  #admit(uri: string, file: WorkspaceFile, refused: string | undefined): void {
+    const { path } = file;
+    const { files, leftOut } = this.#fileSet;
+    if (refused === undefined && this.#unfit.delete(uri)) {
+      this.#byUri.set(uri, file);
+      const inOrder = [...files, file].sort(comparePaths);
+      this.#fileSet = { files: inOrder, leftOut: leftOut.filter((other) => other.path !== path) };
+    } else if (refused !== undefined && this.#byUri.delete(uri)) {
+      this.#unfit.set(uri, file);
+      const rest = files.filter((other) => other !== file);
+      this.#fileSet = { files: rest, leftOut: [...leftOut, { path, reason: refused }].sort(comparePaths) };
+    }
   }
 
   /** Text of an open document, under the rules for files: a secret typed into it is found nowhere. */
   #openText(file: WorkspaceFile, uri: string): string | undefined {
     const text = this.#documents.get(uri)?.getText().replaceAll("\r\n", "\n");
     if (text === undefined) return undefined;
-    return reasonAgainst(file.path, text) === undefined ? text : "";
+    return reasonAgainst(file.path, text, file.wanted) === undefined ? text : "";
   }
 
   /**
-   * A changed file is indexed again; a new one may change the ignore rules or be ignored, so all are collected anew.
+   * A changed file is read again; a new one may change the ignore rules or be ignored, so all are collected anew.
    * @returns False if it does not concern the workspace.
    */
   #fileEvent(uri: string, type: FileChangeType): boolean {
-    if (NEVER_READ.test(uri) || this.#ignored.some((folder) => uri.startsWith(folder))) return false;
+    if (NEVER_READ.test(uri) || this.#excludedFolders.some((folder) => uri.startsWith(folder))) return false;
     const isRuleFile = /\/\.(git|fathom)ignore$/.test(uri);
     if (isRuleFile || type === FileChangeType.Created) this.#stale = true;
     else if (type === FileChangeType.Deleted) this.#forgetFile(uri);
-    else this.#toIndex.add(uri);
+    else if (this.#byUri.has(uri) || this.#unfit.has(uri)) this.#toIndex.add(uri);
+    else if (this.#excludedFiles.has(uri)) return false;
+    // Editors join the deletion of a folder and the creation of a file in its place to one change.
+    else if (!this.#stale) this.#strange.add(uri);
     return true;
   }
 
   /** A folder's deletion is told as one event, so everything below it goes too. */
   #forgetFile(uri: string): void {
-    const gone = [...this.#byUri].filter(([known]) => known === uri || known.startsWith(`${uri}/`));
+    const gone = [...this.#byUri, ...this.#unfit].filter(([known]) => known === uri || known.startsWith(`${uri}/`));
+    if (gone.length === 0) return;
     for (const [known, file] of gone) {
       this.#byUri.delete(known);
+      this.#unfit.delete(known);
       this.#index.removeFile(file.path);
     }
     const paths = new Set(gone.map(([, file]) => file.path));
-    this.#fileSet = { ...this.#fileSet, files: this.#fileSet.files.filter(({ path }) => !paths.has(path)) };
+    const without = <Item extends { path: string }>(items: Item[]) => items.filter(({ path }) => !paths.has(path));
+    this.#fileSet = { files: without(this.#fileSet.files), leftOut: without(this.#fileSet.leftOut) };
   }
 }
 
 /** Folders whose files change all the time and are never part of the workspace. */
 const NEVER_READ = /\/(\.git|node_modules)\//;
 
+/** Some systems tell a change of a folder when only something in it changed. */
+async function anyIsFile(uris: readonly string[]): Promise<boolean> {
+  for (const uri of uris.filter(isFileUri)) {
+    const stat = await lstat(fileURLToPath(uri)).catch(() => undefined);
+    if (stat !== undefined && !stat.isDirectory()) return true;
+  }
+  return false;
+}
+
 interface FolderChange {
   event: { added: LspFolder[]; removed: LspFolder[] };
+}
+
+function nameIn(uri: string): string {
+  const name = uri.slice(uri.lastIndexOf("/") + 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // A percent sign that stands for itself, in an unsaved document's name.
+    return name;
+  }
 }
 
 /** The uri that clients use for a file. */
@@ -275,10 +319,14 @@ export function uriOf(file: WorkspaceFile): string {
 }
 
 function foldersOf(params: InitializeParams): WorkspaceFolder[] {
-  if (params.workspaceFolders)
-    return params.workspaceFolders.filter(({ uri }) => uri.startsWith("file:")).map(asFolder);
+  if (params.workspaceFolders) return params.workspaceFolders.filter(({ uri }) => isFileUri(uri)).map(asFolder);
   const root = params.rootUri;
-  return root?.startsWith("file:") ? [asFolder({ uri: root, name: root.split("/").at(-1) ?? "workspace" })] : [];
+  return root && isFileUri(root) ? [asFolder({ uri: root, name: root.split("/").at(-1) ?? "workspace" })] : [];
+}
+
+/** Other schemes (a virtual workspace) have no files on this disk. */
+function isFileUri(uri: string): boolean {
+  return uri.startsWith("file:");
 }
 
 function asFolder(folder: LspFolder): WorkspaceFolder {

@@ -13,6 +13,7 @@ import type { BaseChooser, ChosenBase } from "./baseChooser.ts";
 import { type BaseRecord, type BaseRecords, recordId } from "./baseRecords.ts";
 import type { BaseBudget } from "./budget.ts";
 import { estimatedTokens } from "./fileParts.ts";
+import { oncePerSubject } from "./notices.ts";
 import type { Overlay, OverlayEntry } from "./overlay.ts";
 import type { ReadingSpeeds } from "./readingSpeeds.ts";
 import { asReading, cancelledBeforeReading, describe, NOTHING_READ, readyMessage, shareOf } from "./readingTexts.ts";
@@ -204,7 +205,11 @@ export class WorkspaceReader {
     }
   }
 
-  /** Compares the workspace with the base, and tells the status what has to follow it. @throws EngineError. */
+  /**
+   * Compares the workspace with the base, and tells the status what has to follow it.
+   * @returns Undefined without a whole base: there is nothing to replace then.
+   * @throws EngineError.
+   */
   async measureOverlay(): Promise<OverlayLoad | undefined> {
     const { documents, status } = this.#options;
     if (this.base === "none") return undefined;
@@ -212,6 +217,7 @@ export class WorkspaceReader {
     const files = entries.length + onlyNamed;
     const overlay = files === 0 ? undefined : { files, tokens, onlyNamed };
     if (JSON.stringify(status.current.overlay) !== JSON.stringify(overlay)) status.update({ overlay });
+    if (this.base !== "whole") return undefined;
     return { tokens, onlyNamed, tooMany, baseTokens: status.current.base?.tokens ?? 0 };
   }
 
@@ -308,31 +314,32 @@ export class WorkspaceReader {
     const request = { parts: chosen.record.parts, snapshots: this.#snapshots };
     const notes: string[] = [];
     let saving: Promise<void> | undefined;
-    const serve = async () => {
+    const serve = async (layoutHash: string) => {
       // From here on the engine extends the new base, however far it gets.
       this.#serving = chosen;
-      this.overlay.reset(chosen.record.files, chosen.byUri, [...chosen.changed, ...run.changed]);
+      const changedUris = [...chosen.changed, ...run.changed];
+      this.overlay.reset({ files: chosen.record.files, byUri: chosen.byUri, changedUris, layoutHash });
       // At once, so that what is read of it by the time the process ends is found again.
       if (request.snapshots !== undefined) await this.#options.records.save(chosen.record);
     };
-    const serveOnce = () => {
-      saving ??= serve().catch((error: unknown) => void notes.push(unsaved(this.snapshotDir, error)));
+    const serveOnce = (layoutHash: string) => {
+      saving ??= serve(layoutHash).catch((error: unknown) => void notes.push(unsaved(this.snapshotDir, error)));
     };
     const result = await engine.prefill(purpose === "compaction" ? { ...request, keepServing: true } : request, {
       signal,
       onProgress: (progress) => {
-        if (progress.serving && this.#options.session.active === run.active) serveOnce();
+        if (progress.serving && this.#options.session.active === run.active) serveOnce(progress.layoutHash);
         report(asReading(progress, saving === undefined ? purpose : "base"));
       },
     });
-    if (!result.cancelled && this.#options.session.active === run.active) serveOnce();
+    if (result.serving && this.#options.session.active === run.active) serveOnce(result.layoutHash);
     await saving;
     const { evaluatedTokens, prefillMs } = result.figures;
     await speeds.remember(run.active.info, evaluatedTokens, prefillMs).catch((error: unknown) => {
       notes.push(unsaved(this.snapshotDir, error));
     });
-    // The engine's own note about a failed save says the same of the same folder.
-    return { ...result, notes: [...result.notes, ...notes] };
+    // A folder that cannot be written fails everyone; the engine's note comes first, as it knows the reason best.
+    return { ...result, notes: oncePerSubject([...result.notes, ...notes]) };
   }
 
   #finished(chosen: ChosenBase, result: PrefillResult, run: Run): PrefillOutcome {
@@ -374,7 +381,7 @@ function sameBase(a: BaseRecord, b: BaseRecord): boolean {
   return recordId(a.parts) === recordId(b.parts);
 }
 
-/** Begins like the engine's own note about the folder: one cause, one message. */
+/** Begins like the engine's own note about the folder: one cause, one message (`Notices`). */
 function unsaved(dir: string, error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   return `What was read could not be saved in ${dir}: ${reason}. It stays in memory; after a restart it is read again.`;

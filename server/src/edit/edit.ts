@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { Connection } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import type { Engine, Sampling } from "../../../engine/src/api.ts";
+import type { Engine, PromptPart, Sampling } from "../../../engine/src/api.ts";
 import { readTextFile } from "../codebase/readText.ts";
 import type { Workspace } from "../codebase/workspace.ts";
 import type { WorkspaceReader } from "../codebase/workspaceReader.ts";
@@ -59,21 +59,26 @@ export class Edit {
     assertEditable(params, original);
     const [selectionTokens = 0] = await engine.countTokens([original]);
     const maxTokens = selectionTokens * GROWTH + EXTRA_TOKENS;
-    const room = Math.max(0, Math.floor((reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE));
-    const overlay = reader.base === "none" ? [] : (await reader.overlay.parts(documents, room)).parts;
-    const result = await engine.generate(
-      {
-        kind: "chat",
-        messages: [
-          { role: "system", content: overlay },
-          { role: "user", content: [{ text: this.#prompt(document, params, original) }] },
-        ],
-        thinking: false,
-        sampling: SAMPLING,
-        maxTokens,
-      },
-      { signal, onChunk: ({ text, thinking }) => send({ kind: thinking ? "thinking" : "text", text }) },
-    );
+    const ask = (overlay: PromptPart[], base: string | undefined) =>
+      engine.generate(
+        {
+          kind: "chat",
+          messages: [
+            { role: "system", content: overlay },
+            { role: "user", content: [{ text: this.#prompt(document, params, original) }] },
+          ],
+          base,
+          thinking: false,
+          sampling: SAMPLING,
+          maxTokens,
+        },
+        { signal, onChunk: ({ text, thinking }) => send({ kind: thinking ? "thinking" : "text", text }) },
+      );
+    const room = () => Math.max(0, Math.floor((reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE));
+    const result =
+      reader.base === "none"
+        ? await ask([], undefined)
+        : await reader.overlay.follow(documents, room, ({ parts, base }) => ask(parts, base));
     const { stopReason, figures } = result;
     const proposal = extractReplacement(result.text, withLf(original));
     if (proposal === undefined && stopReason !== "cancelled") {

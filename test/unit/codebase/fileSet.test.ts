@@ -226,8 +226,8 @@ describe("file set", () => {
 
   it("says that a folder is not there", () =>
     withTree({}, async (root) => {
-      const set = await collectFiles([{ name: "repo", path: join(root, "gone") }]);
-      assert.deepEqual(set, { files: [], leftOut: [{ path: "./", reason: "cannot be read: ENOENT" }] });
+      const { files, leftOut } = await collectFiles([{ name: "repo", path: join(root, "gone") }]);
+      assert.deepEqual([files, leftOut], [[], [{ path: "./", reason: "cannot be read: ENOENT" }]]);
     }));
 
   it("stops when aborted, with the signal's reason", () =>

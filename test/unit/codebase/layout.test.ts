@@ -263,13 +263,19 @@ describe("stability of the layout", () => {
     assert.equal(commonParts(before.parts, after.parts), expected);
   });
 
-  it("keeps the whole files that are there when a short one comes, when not everything fits", async () => {
-    const budgetTokens = FRONT + 5000;
-    const before = await layOut(codebase, { budgetTokens });
-    const after = await layOut(edit("new.ts", code("new", 20)), { budgetTokens });
+  it("keeps the whole files that are there when a short one comes, but for those in whose room it stands", async () => {
     const whole = (layout: Layout) => layout.files.filter(({ form }) => form === "whole").map(({ path }) => path);
+    const comes = edit("new.ts", code("new", 20));
+    const layouts = async (budgetTokens: number) =>
+      Promise.all([layOut(codebase, { budgetTokens }), layOut(comes, { budgetTokens })]);
+    const [before, after] = await layouts(FRONT + 5200);
     assert.deepEqual(whole(after), [...whole(before), "new.ts"]);
     assert.equal(commonParts(before.parts, after.parts), 3 + 2 * whole(before).length + 1);
+    for (let room = 3000; room <= 8000; room += 250) {
+      const [full, fuller] = await layouts(FRONT + room);
+      const lost = whole(full).filter((path) => !whole(fuller).includes(path));
+      assert.ok(lost.length <= 2, `${room}: ${lost}`);
+    }
   });
 
   it("touches only the end when the signature of a file that is not whole changes", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { readTextFile, reasonAgainst } from "../../../server/src/codebase/readText.ts";
+import { normalised, readTextFile, reasonAgainst } from "../../../server/src/codebase/readText.ts";
 import { withTree } from "./tempTree.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -54,6 +54,14 @@ describe("readText", () => {
       assert.deepEqual([read.text, read.bytes], [text, Buffer.from(content).length]);
     });
   }
+  it("makes an editor's text what a file with it is read as", async () => {
+    for (const content of ["", "a\n", "\uFEFFa\r\nb\rc\n", "a\uFEFF\n\r"]) {
+      const read = await withTree({ "a.ts": content }, (root) => readIn(root, "a.ts"));
+      assert.ok(read !== undefined && "text" in read);
+      assert.equal(normalised(content), read.text);
+    }
+  });
+
   for (const [name, content, reason] of SKIPPED) {
     it(`skips: ${name}`, async () => {
       const read = await withTree({ "a.ts": content }, (root) => readIn(root, "a.ts"));
