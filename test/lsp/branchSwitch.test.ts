@@ -7,8 +7,8 @@ import { PauseReadingRequest, type ReadingProgress } from "../../server/src/prot
 import { question, Session, settingsForTiny } from "./session.ts";
 
 const N_FILES = MANY_FILES + 10;
-/** What naming changed files may take (overlay.ts), and the marks around it. */
-const MOST_NAMED_TOKENS = 420;
+/** Forty paths and a line around them; the texts of the files have four times as many. */
+const MOST_NAMED_TOKENS = 600;
 const SETTINGS = settingsForTiny({ context: { maxTokens: 16_384 } });
 
 describe("a switch of branches over LSP", () => {
