@@ -220,7 +220,7 @@ describe("ignore rules", () => {
           );
         }),
       ),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 });

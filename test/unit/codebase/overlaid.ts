@@ -11,6 +11,7 @@ import type { BaseFile, BaseForm } from "../../../server/src/codebase/workspaceF
 import { Documents } from "../../../server/src/documents.ts";
 import { fileUri } from "../../../server/src/uris.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
+import { FakeIndex } from "../../fakes/fakeIndex.ts";
 import { type Tree, withTree, writeInto } from "./tempTree.ts";
 
 export const AMPLE_TOKENS = 1e9;
@@ -19,6 +20,7 @@ export class Overlaid {
   readonly root: string;
   readonly editor = new FakeEditor();
   readonly documents: Documents;
+  readonly index = new FakeIndex();
   readonly workspace: Workspace;
   readonly overlay: Overlay;
   /** Texts that were counted, in calls. */
@@ -33,7 +35,11 @@ export class Overlaid {
     const opened =
       folders.length === 0 ? [{ name: "repo", uri: fileUri(root) }] : folders.map((name) => this.folder(name));
     this.documents = new Documents(this.editor.connection);
-    this.workspace = new Workspace({ workspaceFolders: opened } as unknown as InitializeParams, this.documents);
+    this.workspace = new Workspace(
+      { workspaceFolders: opened } as unknown as InitializeParams,
+      this.documents,
+      this.index,
+    );
     this.workspace.register(this.editor.connection, () => {});
     const countTokens = async (texts: string[]) => {
       this.counted.push(texts);

@@ -26,6 +26,7 @@ import { fileUri } from "../../../server/src/uris.ts";
 import { createFakeBackend, type FakeOperation } from "../../fakes/fakeBackend.ts";
 import { FakeClock } from "../../fakes/fakeClock.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
+import { FakeIndex } from "../../fakes/fakeIndex.ts";
 import { loadOptions } from "../../model/harness.ts";
 
 /** As the fake vocabulary numbers them, after the 256 bytes. */
@@ -79,7 +80,7 @@ export class StormServer {
     this.#engine = createEngine({ backend, visionEntry: "" });
     const documents = new Documents(connection);
     const params = { workspaceFolders: [{ name: "repo", uri: fileUri(root) }] } as unknown as InitializeParams;
-    const workspace = new Workspace(params, documents);
+    const workspace = new Workspace(params, documents, new FakeIndex());
     const focus = new Focus({ workspace, documents });
     this.#status = new StatusBoard(connection);
     const session = this.#session as unknown as ModelSession;

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { FileChangeType, type InitializeParams } from "vscode-languageserver/node";
+import { CancellationToken, FileChangeType, type InitializeParams } from "vscode-languageserver/node";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
 import { Documents } from "../../../server/src/documents.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
+import { FakeIndex } from "../../fakes/fakeIndex.ts";
 import { countingReads, Overlaid } from "./overlaid.ts";
 import { type Tree, withTree, writeInto } from "./tempTree.ts";
 
@@ -43,6 +44,7 @@ function inPlace(tree: Tree, test: (place: Place) => Promise<void>, folders?: re
   return withTree(tree, async (root) => {
     const place = new Place(root, folders);
     await place.workspace.files();
+    await place.index.settled();
     await test(place);
   });
 }
@@ -208,6 +210,37 @@ describe("the workspace", () => {
     });
   });
 
+  it("finds first what is near to the files that are worked on, and waits for all files only when asked to", async () => {
+    await inPlace({ "a.ts": "alpha\n" }, async ({ workspace, index }) => {
+      workspace.focusWeights = () => new Map([["a.ts", 2]]);
+      await workspace.search("alpha", 3);
+      await workspace.search("alpha", 4, { whole: true });
+      assert.deepEqual(index.searches, [
+        { query: "alpha", limit: 3, focus: new Map([["a.ts", 2]]), whole: false },
+        { query: "alpha", limit: 4, focus: new Map([["a.ts", 2]]), whole: true },
+      ]);
+    });
+  });
+
+  it("finds nothing without an index, and tells whoever asks for nothing else", async () => {
+    await inPlace({ "a.ts": "alpha\n" }, async (place) => {
+      place.index.failure = "The index is off.";
+      assert.deepEqual(await place.found("alpha"), []);
+      // The editor fails with what is logged, which is what was answered.
+      const asked = async () => place.editor.call("fathom/search", { query: "alpha" }, CancellationToken.None);
+      await assert.rejects(asked, /The index is off/);
+    });
+  });
+
+  it("names what the index could not take in", async () => {
+    await withTree({ "a.ts": "alpha\n", "b.txt": "beta\n" }, async (root) => {
+      const place = new Place(root);
+      place.index.leftOut = [{ path: "a.ts", reason: "not searched: the disk is full" }];
+      await place.found("beta");
+      assert.deepEqual((await place.workspace.files()).leftOut, place.index.leftOut);
+    });
+  });
+
   it("collects again after a collection that was aborted", async () => {
     await withTree({ "a.ts": "a\n" }, async (root) => {
       const place = new Place(root);
@@ -262,7 +295,7 @@ describe("workspace folders", () => {
       { rootUri: "vscode-vfs://github/x" },
       { workspaceFolders: [{ name: "v", uri: "v://x" }] },
     ]) {
-      const workspace = new Workspace(params as InitializeParams, new Documents(connection));
+      const workspace = new Workspace(params as InitializeParams, new Documents(connection), new FakeIndex());
       assert.deepEqual([workspace.folders, workspace.name, workspace.placeOf("a.ts")], [[], "workspace", undefined]);
       assert.deepEqual((await workspace.files()).files, []);
     }

@@ -365,7 +365,7 @@ describe("long context", () => {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 12 },
     );
   });
 });

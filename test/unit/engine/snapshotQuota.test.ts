@@ -299,7 +299,7 @@ describe("room for snapshots", () => {
         else assert.ok(sizes(left(ids)) + bytes <= quotaBytes);
         assert.ok(keep.every((id) => left(ids).includes(ids.indexOf(id))));
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 });
