@@ -1,10 +1,10 @@
-// Builds everything that ships into dist/: one bundle per process, the webviews, prompts and the demo model.
-import { cp, rm } from "node:fs/promises";
+// Builds everything that ships into dist/: one bundle per process, the webviews, prompts, the demo model and the embedder.
+import { cp, mkdir, rm } from "node:fs/promises";
 import { type BuildOptions, build } from "esbuild";
 import { GRAMMARS } from "./server/src/syntax/languages.ts";
 
-/** Native packages stay outside the bundles: they load binaries by their own paths. */
-const NATIVE = ["node-llama-cpp", "@fugood/llama.node"];
+/** Stay outside the bundles: they load binaries by their own paths, or must be the same copy as LanceDB's. */
+const NATIVE = ["node-llama-cpp", "@fugood/llama.node", "@lancedb/lancedb", "apache-arrow"];
 
 /** CommonJS packages inside an ESM bundle expect these names. */
 const COMMONJS_IN_ESM = [
@@ -25,9 +25,12 @@ const node: BuildOptions = {
 const esm: BuildOptions = { ...node, format: "esm", outExtension: { ".js": ".mjs" }, banner: { js: COMMONJS_IN_ESM } };
 
 await rm("dist", { recursive: true, force: true });
+await mkdir("dist/models/embedder", { recursive: true });
+await cp("server/models/embedder/code-embedder.bin", "dist/models/embedder/code-embedder.bin");
 await Promise.all([
   build({ ...esm, entryPoints: { server: "server/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { cli: "server/src/cli.ts" }, outdir: "dist", external: NATIVE }),
+  build({ ...esm, entryPoints: { index: "server/src/index/indexThread.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { syntax: "server/src/syntax/syntaxWorker.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { engine: "engine/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { vision: "engine/src/visionMain.ts" }, outdir: "dist", external: NATIVE }),

@@ -16,39 +16,55 @@ const STAGE = join(ROOT, ".build", "vsix");
  */
 const STAGED_MODULES = "dist/node_modules";
 
-/** Packages with binaries, by VS Code's name of the platform: the processor and, where there is one, Vulkan or Metal. */
+/**
+ * Packages with binaries, by VS Code's name of the platform: the processor and, where there is one, Vulkan or Metal; and
+ * the store of the search index, which has none for Macs with Intel processors: there is no package for them.
+ */
 const BINARIES: Record<string, readonly string[]> = {
   "linux-x64": [
     "@node-llama-cpp/linux-x64",
     "@node-llama-cpp/linux-x64-vulkan",
     "@fugood/node-llama-linux-x64",
     "@fugood/node-llama-linux-x64-vulkan",
+    "@lancedb/lancedb-linux-x64-gnu",
   ],
   "linux-arm64": [
     "@node-llama-cpp/linux-arm64",
     "@fugood/node-llama-linux-arm64",
     "@fugood/node-llama-linux-arm64-vulkan",
+    "@lancedb/lancedb-linux-arm64-gnu",
   ],
-  "darwin-arm64": ["@node-llama-cpp/mac-arm64-metal", "@fugood/node-llama-darwin-arm64"],
-  "darwin-x64": ["@node-llama-cpp/mac-x64", "@fugood/node-llama-darwin-x64"],
+  "darwin-arm64": [
+    "@node-llama-cpp/mac-arm64-metal",
+    "@fugood/node-llama-darwin-arm64",
+    "@lancedb/lancedb-darwin-arm64",
+  ],
   "win32-x64": [
     "@node-llama-cpp/win-x64",
     "@node-llama-cpp/win-x64-vulkan",
     "@fugood/node-llama-win32-x64",
     "@fugood/node-llama-win32-x64-vulkan",
+    "@lancedb/lancedb-win32-x64-msvc",
   ],
   "win32-arm64": [
     "@node-llama-cpp/win-arm64",
     "@fugood/node-llama-win32-arm64",
     "@fugood/node-llama-win32-arm64-vulkan",
+    "@lancedb/lancedb-win32-arm64-msvc",
   ],
 };
 
 /** Files that the runtimes read by path, which no import shows (found by tracing a start with strace). */
 const READ_BY_PATH = ["node_modules/node-llama-cpp/llama/binariesGithubRelease.json"];
 
-/** Found by the import graph, but only on the way of node-llama-cpp's own downloads, which are switched off. */
-const NEVER_IMPORTED = ["@reflink/*"];
+/**
+ * Found by the import graph, but only on the way of node-llama-cpp's own downloads, which are switched off, and of
+ * embedding services, which LanceDB knows and nobody here uses.
+ */
+const NEVER_IMPORTED = ["@reflink/*", "openai", "@huggingface/transformers"];
+
+/** Reached by LanceDB's `require`; an import would bring its second half, for modules, besides. */
+const ONLY_REQUIRED = ["apache-arrow"];
 
 /** Pictures for the README in the repository; the one that ships shows none of them. */
 const SCREENSHOTS = join(ROOT, "dist", "media", "screenshots");
@@ -130,7 +146,8 @@ async function main(): Promise<void> {
   await writeFile(join(STAGE, "package.json"), JSON.stringify(shippedManifest(manifest), undefined, 2));
   await stageSyntaxes();
   await stageDocuments();
-  const imported = await stageRuntimes(Object.keys(manifest.dependencies));
+  const runtimes = Object.keys(manifest.dependencies).filter((name) => !ONLY_REQUIRED.includes(name));
+  const imported = await stageRuntimes(runtimes);
   for (const name of binaries) await stageBinaries(name);
   const binaryFolders = binaries.map((name) => `node_modules/${name}`);
   await writeNotices([...bundled, ...COPIED, ...imported, ...binaryFolders]);
@@ -180,7 +197,7 @@ async function stageRuntimes(names: readonly string[]): Promise<string[]> {
     format: "esm",
     // Else esbuild adds its condition "module", which Node does not know.
     conditions: [],
-    external: ["../build/*", "@node-llama-cpp/*", ...NEVER_IMPORTED],
+    external: ["../build/*", "@node-llama-cpp/*", "@lancedb/lancedb-*", "*.node", ...NEVER_IMPORTED],
     logLevel: "error",
   });
   const files = Object.keys(metafile.inputs).filter((path) => packageFolder(path) !== undefined);

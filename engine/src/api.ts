@@ -173,6 +173,8 @@ export interface PrefillResult {
   chunkTokens: number;
   /** The last save of this reading: at its end, or at a stable boundary if it was cut off. */
   saved?: { tokens: number; bytes: number; ms: number };
+  /** Tokens of this base that are on disk now, from this reading or an earlier one. */
+  savedTokens: number;
   restored?: { tokens: number; bytes: number; ms: number };
   /** Sentences about things that did not work but did not stop the work, e.g. a snapshot set aside. */
   notes: string[];

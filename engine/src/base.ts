@@ -2,7 +2,7 @@
 import type { Figures, PrefillProgress, PrefillRequest, PrefillResult } from "./api.ts";
 import type { Token } from "./backend.ts";
 import type { CheckpointPolicy } from "./checkpoints.ts";
-import { type LongContext, MIN_SNAPSHOT_TOKENS, type Saved } from "./longContext.ts";
+import { type LongContext, MIN_SNAPSHOT_TOKENS, pays, type Saved } from "./longContext.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { emptyCount, type PrefillCount } from "./sequence.ts";
 import { hashTokens } from "./snapshotStore.ts";
@@ -15,6 +15,8 @@ export interface ReadBaseOptions {
   policy: CheckpointPolicy;
   request: PrefillRequest;
   signal: AbortSignal;
+  /** True if the caller ended the reading, and nothing else wants the context now: what is read is then saved. */
+  wasStopped: () => boolean;
   onProgress: (progress: PrefillProgress) => void;
 }
 
@@ -58,8 +60,19 @@ class BaseReading {
     } catch (error) {
       // Stopped while it is saved: it is whole and serves all the same.
       if (!signal.aborted) throw error;
+      if (this.#options.wasStopped()) await this.#saveStopped();
     }
     return this.#result();
+  }
+
+  /** Nobody knows whether the process ends now: what was read since the last save must not be lost with it. */
+  async #saveStopped(): Promise<void> {
+    const { long } = this.#options;
+    await long.sequence.exclusively(async () => {
+      const { length } = long.sequence;
+      const isOurs = length >= MIN_SNAPSHOT_TOKENS && long.sequence.commonPrefix(this.#target) === length;
+      if (isOurs && pays(length - (this.#saved?.tokens ?? 0), length)) await this.#savePartial();
+    });
   }
 
   async #encode(): Promise<void> {
@@ -148,7 +161,11 @@ class BaseReading {
   async #saveIfDue(): Promise<void> {
     const { long } = this.#options;
     const tokens = this.#count.evaluatedTokens - this.#savedAt.evaluatedTokens;
-    if (!long.saveIsDue(tokens, this.#count.ms - this.#savedAt.ms)) return;
+    if (long.saveIsDue(tokens, this.#count.ms - this.#savedAt.ms)) await this.#savePartial();
+  }
+
+  async #savePartial(): Promise<void> {
+    const { long } = this.#options;
     this.#report("save");
     const before = this.#saved?.tokens;
     const saved = await long.save("partial");
@@ -208,6 +225,7 @@ class BaseReading {
       serving: this.#serves,
       origin: this.#origin,
       saved: this.#saved === this.#restored ? undefined : this.#saved,
+      savedTokens: this.#saved?.tokens ?? 0,
       restored: this.#restored,
       figures: figuresOf(this.#target.length, this.#count, performance.now() - this.#begin),
       layoutHash: this.#layoutHash,

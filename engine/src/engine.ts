@@ -133,6 +133,7 @@ class LocalEngine implements Engine {
       policy: loaded.policy,
       request,
       signal: AbortSignal.any([untilClosed(loaded, hooks.signal), reading.signal]),
+      wasStopped: () => hooks.signal?.aborted === true && !reading.signal.aborted && !loaded.closing.signal.aborted,
       onProgress: hooks.onProgress ?? (() => {}),
     });
   }

@@ -44,8 +44,10 @@ export async function makeRoom(wanted: RoomWanted): Promise<void> {
     throw new SnapshotError(`it takes ${gigabytes(wanted.bytes)}, the limit for all saved states is ${limit}`);
   }
   if (freed < missing.onDisk) {
-    const free = gigabytes(wanted.bytes + wanted.reserveBytes - missing.onDisk);
-    throw new SnapshotError(`the disk has ${free} free, ${gigabytes(wanted.bytes + wanted.reserveBytes)} are needed`);
+    const { bytes, reserveBytes } = wanted;
+    const free = gigabytes(bytes + reserveBytes - missing.onDisk);
+    const rule = `${gigabytes(reserveBytes)} of the disk are kept free`;
+    throw new SnapshotError(`it takes ${gigabytes(bytes)} and ${rule}, but only ${free} are free`);
   }
   await freeBytes(needed, victims);
 }

@@ -4,6 +4,7 @@ import type {
   EngineState,
   Figures,
   HoldReason,
+  IndexStatus,
   OverlayStatus,
   ReadingProgress,
   Status,
@@ -92,11 +93,12 @@ export function headline(status: Status): string {
 /** Facts for the tooltip, in the order in which they are shown. */
 export function statusFacts(status: Status): { name: string; text: string }[] {
   const facts: { name: string; text: string }[] = [];
-  const { model, base, overlay, hold, lastCompletion } = status;
+  const { model, base, overlay, index, hold, lastCompletion } = status;
   if (model) facts.push({ name: "Model", text: `${model.name}, ${model.gpu}, KV cache ${model.kvType}` });
   if (model) facts.push({ name: "Context", text: `${count(model.contextTokens)} tokens` });
   if (base) facts.push({ name: "Read", text: baseLine(base) });
   if (overlay) facts.push({ name: "Changed since", text: overlayLine(overlay) });
+  if (index) facts.push({ name: "Search", text: indexLine(index) });
   if (hold) facts.push({ name: "Waiting", text: HOLD[hold] });
   if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
   if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
@@ -203,6 +205,13 @@ function changedFiles({ files }: OverlayStatus): string {
 function overlayLine(overlay: OverlayStatus): string {
   const named = overlay.onlyNamed > 0 ? `; ${count(overlay.onlyNamed)} more only named, for want of room` : "";
   return `${changedFiles(overlay)}, ${count(overlay.tokens)} tokens${named}`;
+}
+
+function indexLine({ phase, files, totalFiles, chunks, bytes }: IndexStatus): string {
+  if (phase === "off") return "off, see the log";
+  if (phase === "indexing") return `indexing, ${count(files)} of ${count(totalFiles)} files so far`;
+  const kept = bytes === undefined ? "" : bytes === 0 ? ", in memory" : `, ${size(bytes)} on disk`;
+  return `${count(files)} files in ${count(chunks)} chunks${kept}`;
 }
 
 function joined(parts: readonly (string | undefined)[]): string {

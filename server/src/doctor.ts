@@ -5,6 +5,7 @@ import type { Connection } from "vscode-languageserver/node";
 import type { Engine, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
 import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
+import type { IndexService } from "./index/indexService.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { formatBytes } from "./models/catalog.ts";
 import { fitsMemory } from "./models/fit.ts";
@@ -22,6 +23,7 @@ export interface DoctorOptions {
   session: ModelSession;
   settings: SettingsStore;
   workspace: Workspace;
+  index: Pick<IndexService, "failure" | "statistics">;
   reader: Pick<WorkspaceReader, "view">;
   status: { readonly current: Status };
   storageDir: string;
@@ -81,15 +83,30 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
   return [...rows, images];
 }
 
-async function workspaceRows({ workspace, status, session }: DoctorOptions): Promise<DoctorRow[]> {
+async function workspaceRows({ workspace, index, status, session }: DoctorOptions): Promise<DoctorRow[]> {
   if (!session.trusted) return [row("workspace", "warning", "not trusted, so nothing of it is read")];
   if (workspace.folders.length === 0) return [row("workspace", "warning", "no folder is open")];
   const { files, leftOut } = await workspace.files();
   const rows = [
     row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${readText(status.current)}`),
+    await indexRow(index),
   ];
   const { hold } = status.current;
   return hold === undefined ? rows : [...rows, row("reading", "warning", HOLDS[hold])];
+}
+
+async function indexRow(index: DoctorOptions["index"]): Promise<DoctorRow> {
+  try {
+    const { files, totalFiles, chunks, symbols, computedFiles, bytes } = await index.statistics();
+    const count = (value: number) => value.toLocaleString("en");
+    const found = files < totalFiles ? `${count(files)} of ${count(totalFiles)} files so far` : `${count(files)} files`;
+    const kept = bytes === 0 ? "kept in memory" : `${formatBytes(bytes)} on disk`;
+    const computed = `${count(computedFiles)} files parsed since the start`;
+    const text = `${found}, ${count(chunks)} chunks, ${count(symbols)} symbols; ${kept}; ${computed}`;
+    return row("search", bytes === 0 ? "warning" : "good", text);
+  } catch (error) {
+    return row("search", "bad", index.failure ?? (error instanceof Error ? error.message : String(error)));
+  }
 }
 
 const HOLDS: Record<HoldReason, string> = {

@@ -7,6 +7,8 @@ const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 startServer(createConnection(ProposedFeatures.all), {
   engineEntry: beside("./engine.mjs"),
+  indexEntry: beside("./index.mjs"),
+  embedderFile: beside("./models/embedder/code-embedder.bin"),
   syntaxEntry: beside("./syntax.mjs"),
   grammarDir: beside("./grammars"),
   demoModelDir: beside("./models/nano"),

@@ -32,11 +32,13 @@ import { ReadingSpeeds } from "./codebase/readingSpeeds.ts";
 import { registerSnapshotRequests } from "./codebase/snapshotRequests.ts";
 import { Workspace } from "./codebase/workspace.ts";
 import { WorkspaceReader } from "./codebase/workspaceReader.ts";
+import { registerWorkspaceSymbols } from "./codebase/workspaceSymbols.ts";
 import { InlineCompletion } from "./completion/inlineCompletion.ts";
 import { registerDoctor } from "./doctor.ts";
 import { Documents } from "./documents.ts";
 import { Edit } from "./edit/edit.ts";
 import { EngineHost } from "./engineHost.ts";
+import { IndexService, startIndexThread } from "./index/indexService.ts";
 import { ModelSession } from "./modelSession.ts";
 import { catalogue } from "./models/catalog.ts";
 import { ModelLibrary } from "./models/library.ts";
@@ -53,6 +55,10 @@ import { SyntaxService } from "./syntax/syntaxService.ts";
 export interface ServerResources {
   /** Script of the engine process. */
   engineEntry: string;
+  /** Script of the thread that indexes. */
+  indexEntry: string;
+  /** File of the embedder that it uses. */
+  embedderFile: string;
   /** Script of the thread that parses. */
   syntaxEntry: string;
   /** Folder of the grammars that it loads. */
@@ -117,6 +123,7 @@ class FathomServer {
   readonly #engine: WatchedEngine;
   readonly #session: ModelSession;
   readonly #workspace: Workspace;
+  readonly #index: IndexService;
   readonly #syntax: SyntaxService;
   readonly #focus: Focus;
   readonly #speeds: ReadingSpeeds;
@@ -150,7 +157,8 @@ class FathomServer {
     });
     this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
-    this.#workspace = new Workspace(params, documents);
+    this.#index = this.#createIndex(resources, join(storageDir, "index"));
+    this.#workspace = new Workspace(params, documents, this.#index);
     this.#speeds = new ReadingSpeeds(join(storageDir, "reading-speeds.json"));
     this.#focus = new Focus({ workspace: this.#workspace, documents });
     this.#syntax = new SyntaxService({ workerEntry: resources.syntaxEntry, grammarDir: resources.grammarDir });
@@ -173,16 +181,31 @@ class FathomServer {
     new Chat(shared).register();
     new Edit(shared).register();
     new Screenshot(shared).register();
-    this.#workspace.register(connection, () => this.#session.assertTrusted());
+    const assertTrusted = () => this.#session.assertTrusted();
+    this.#workspace.register(connection, assertTrusted);
+    registerWorkspaceSymbols(connection, { ...parts, assertTrusted });
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
     this.#gate.register(connection);
     const { snapshotDir } = this.#reader;
-    registerDoctor(connection, { ...shared, storageDir, snapshotDir });
+    registerDoctor(connection, { ...shared, index: this.#index, storageDir, snapshotDir });
     registerContextMap(connection, { ...shared, speeds: this.#speeds, snapshotDir });
     registerSnapshotRequests(connection, { ...shared, snapshotDir });
     this.#status.register(connection);
     this.#registerLifecycle();
+  }
+
+  /** @param indexDir Where the indexes of all workspaces lie. */
+  #createIndex({ indexEntry, embedderFile, syntaxEntry, grammarDir }: ServerResources, indexDir: string): IndexService {
+    const notices = new Notices((line) => this.#connection.console.warn(line));
+    const parts = { embedderFile, syntaxEntry, grammarDir };
+    return new IndexService({
+      // Only when it starts it is known which folders are open.
+      start: () => startIndexThread(indexEntry, { ...parts, folder: join(indexDir, this.#workspace.key) }),
+      clock: SYSTEM_CLOCK,
+      onStatus: (index) => this.#status.update({ index }),
+      onNotice: (sentence) => notices.tell([sentence]),
+    });
   }
 
   #createReader(parts: ReaderParts, storageDir: string): WorkspaceReader {
@@ -211,6 +234,7 @@ class FathomServer {
       this.#gate.modelLoaded();
       this.#reader.readOnStart();
     };
+    this.#workspace.focusWeights = () => this.#focus.weights();
     this.#reader.onRead = () => this.#compaction.changed();
     this.#engine.onRequest = () => this.#compaction.requested();
     this.#workspace.onChanged = (uris) => {
@@ -232,6 +256,7 @@ class FathomServer {
       capabilities: {
         textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: true },
         inlineCompletionProvider: true,
+        workspaceSymbolProvider: true,
         workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
       },
     };
@@ -256,20 +281,29 @@ class FathomServer {
       // Excludes may have changed; who asks for the files next finds out.
       this.#workspace.forget();
     };
+    await this.#start();
+  }
+
+  /** Loads the model, and indexes the workspace so that the first search finds everything. */
+  async #start(): Promise<void> {
     await this.#session.start(this.#trusted);
+    if (!this.#trusted || this.#workspace.folders.length === 0) return;
+    // Whoever asks next meets the same failure, and is answered with it.
+    await this.#workspace.files().catch(() => undefined);
   }
 
   async dispose(): Promise<void> {
     this.#compaction.dispose();
     this.#gate.dispose();
-    await Promise.all([this.#syntax.dispose(), this.#engine.dispose()]);
+    await this.#reader.stop();
+    await Promise.all([this.#syntax.dispose(), this.#index.dispose(), this.#engine.dispose()]);
   }
 
   #registerLifecycle(): void {
     this.#connection.onNotification(TrustGrantedNotification.type, () => {
       if (this.#trusted) return;
       this.#trusted = true;
-      void this.#session.start(true);
+      void this.#start();
     });
     handle(this.#connection, RestartEngineRequest.type, async () => {
       await this.#engine.restart();

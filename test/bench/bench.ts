@@ -1,10 +1,12 @@
 // The entry of all measurements: finds the bench by its name, reads its options, prints its figures as JSON or as a table.
 import { parseArgs } from "node:util";
 import { editBench } from "./edit.ts";
+import { indexBench } from "./indexing.ts";
 import { longContextBench } from "./longctx.ts";
 import { type Bench, type Figures, UsageError } from "./measuring.ts";
 import { overheadBench } from "./overhead.ts";
 import { prefillBench } from "./prefill.ts";
+import { retrievalBench } from "./retrieval.ts";
 import { snapshotBench } from "./snapshot.ts";
 import { warmBench } from "./warm.ts";
 
@@ -15,6 +17,8 @@ const BENCHES: Record<string, Bench> = {
   snapshot: snapshotBench,
   longctx: longContextBench,
   overhead: overheadBench,
+  index: indexBench,
+  retrieval: retrievalBench,
 };
 
 const USAGE_EXIT_CODE = 2;

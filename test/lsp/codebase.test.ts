@@ -173,6 +173,27 @@ describe("what was read over LSP", () => {
   });
 });
 
+describe("a file that is excluded after it was read", () => {
+  it("leaves the context and the disk with the next reading", () =>
+    withSession(
+      { files: { ...sourceFiles(30), "src/private.ts": "export const pangolin8 = 8;\n" } },
+      async (session) => {
+        await session.ready();
+        await session.read();
+        assert.equal(formsOf(await mapOf(session))["src/private.ts"], "whole");
+        assert.match(recordsIn(session.storageDir), /pangolin8/);
+        session.write(".fathomignore", "src/private.ts\n");
+        await session.fileEvent(".fathomignore", FileChangeType.Created);
+        const { reason } = (await mapOf(session)).files.find(({ path }) => path === "src/private.ts")!;
+        assert.match(reason, /^not to be read any more/);
+        const again = await session.read();
+        assert.ok(again.figures.evaluatedTokens > 0);
+        assert.equal(formsOf(await mapOf(session))["src/private.ts"], "out");
+        assert.doesNotMatch(recordsIn(session.storageDir), /pangolin8/);
+      },
+    ));
+});
+
 describe("secrets over LSP", () => {
   const TOKEN = `gh${"p_"}${"a1B2".repeat(9)}`;
   const KEY = `-----BEGIN RSA ${"PRIVATE"} KEY-----\n${"Ab1+".repeat(16)}\n`;

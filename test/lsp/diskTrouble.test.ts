@@ -44,7 +44,7 @@ describe("a disk that fails", () => {
       assert.deepEqual([outcome.cancelled, outcome.files, outcome.savedBytes], [false, N_FILES, undefined]);
       await assertEverythingWorks(session, outcome.figures.promptTokens);
     }
-    assertToldOnce(session, /the disk has .* free, .* are needed/);
+    assertToldOnce(session, /it takes .* and .* of the disk are kept free, but only .* are free/);
     assert.deepEqual(statesOn(disk), []);
   });
 

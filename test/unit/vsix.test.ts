@@ -5,14 +5,15 @@ import { binaryPackages, manifestsAbove, packageFolder, shippedManifest, without
 
 const root = new URL("../../", import.meta.url);
 const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), "utf8"));
-const TARGETS = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64"];
+const TARGETS = ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"];
 
 describe("vsix", () => {
   for (const target of TARGETS) {
-    it(`takes both runtimes' binaries for ${target}, all in the lock file, none for CUDA`, () => {
+    it(`takes the binaries of both runtimes and of the index for ${target}, all in the lock file, none for CUDA`, () => {
       const packages = binaryPackages(target);
       assert.ok(packages.some((name) => name.startsWith("@node-llama-cpp/")));
       assert.ok(packages.some((name) => name.startsWith("@fugood/node-llama-")));
+      assert.ok(packages.some((name) => name.startsWith("@lancedb/lancedb-")));
       assert.deepEqual(
         packages.filter((name) => /cuda|wasm/.test(name)),
         [],

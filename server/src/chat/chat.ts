@@ -21,8 +21,6 @@ const PLACES_SHOWN = 6;
 
 /** The chat template's frame, and the chunk that a reading may add meanwhile. */
 const SPARE_TOKENS = 128;
-/** Changed files may take this much of the room; the rest is the conversation's. */
-const OVERLAY_SHARE = 0.5;
 
 /** Qwen3.5's recommendations for instruct and for precise reasoning (QWEN35.md 1.6). */
 const ANSWER_SAMPLING: Sampling = { temperature: 0.7, topP: 0.8, topK: 20, presencePenalty: 1.5 };
@@ -94,14 +92,12 @@ export class Chat {
     // The rules themselves, if nothing was read.
     if (reader.base === "none")
       return ask({ parts: [{ text: `${promptText("system")}\n` }], onlyNamed: 0, base: undefined });
-    const room = () => Math.max(0, Math.floor(this.#room * OVERLAY_SHARE));
-    return reader.overlay.follow(documents, room, ask);
+    return reader.overlay.follow(documents, () => reader.overlayRoom(this.#answerTokens), ask);
   }
 
-  /** Tokens for everything behind the base but the answer. */
-  get #room(): number {
-    const { reader, settings } = this.#options;
-    return reader.roomTokens - settings.current.chat.maxTokens - SPARE_TOKENS;
+  /** Room that the answer takes, and what surrounds it. */
+  get #answerTokens(): number {
+    return this.#options.settings.current.chat.maxTokens + SPARE_TOKENS;
   }
 
   async #ask(
@@ -119,7 +115,8 @@ export class Chat {
     const system = reader.base === "partial" ? [...note, ...parts] : [...parts];
     // Only now it is known which files the model has as they are.
     const all = this.#prompt.messages(system, params.turns, await this.#excerpts(places));
-    const { messages, droppedTurns } = await fitConversation(all, this.#room, (texts) => engine.countTokens(texts));
+    const room = reader.roomTokens - this.#answerTokens;
+    const { messages, droppedTurns } = await fitConversation(all, room, (texts) => engine.countTokens(texts));
     if (droppedTurns > 0) {
       send({ kind: "note", text: `The context is full: the oldest ${droppedTurns} turns were left out.` });
     }
@@ -150,7 +147,7 @@ export class Chat {
     const file = workspace.fileOf(place.uri);
     const read = open !== undefined || file === undefined ? undefined : await readTextFile(file);
     const text = open ?? (read !== undefined && "text" in read ? read.text : undefined);
-    if (text === undefined || reasonAgainst(place.path, text) !== undefined) return undefined;
+    if (text === undefined || reasonAgainst(place.path, text, file?.wanted) !== undefined) return undefined;
     return text
       .split(/\r?\n/)
       .slice(place.startLine, place.endLine + 1)

@@ -78,8 +78,8 @@ export const COMMANDS = {
     summary: "Show what the model has of each file, and why that much",
     details:
       "A file is there whole, as its outline (signatures), as overlay (changed since it was read), as path, or out. The state " +
-      "is loaded from disk if there is one; nothing new is read. PATH is a folder or file; what is too much for the screen is " +
-      "summed up.",
+      "is loaded from disk if there is one; at most 2,048 tokens that are missing in it are read. PATH is a folder or file; " +
+      "what is too much for the screen is summed up.",
     options: ["all"],
     arguments: [0, 1],
   },
@@ -106,7 +106,10 @@ export const COMMANDS = {
   },
   search: {
     usage: "QUERY",
-    summary: "Find places by symbol and text; needs no model",
+    summary: "Find places by symbol, text and meaning; needs no model",
+    details:
+      '"Quoted text" is searched as it stands; path:PART, lang:NAME and symbol:PART narrow the search. The first search of a ' +
+      "codebase indexes it, which is kept for the next one.",
     options: ["limit"],
     arguments: [1, Number.POSITIVE_INFINITY],
   },

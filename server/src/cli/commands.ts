@@ -16,6 +16,7 @@ import {
   columns,
   count,
   figuresLine,
+  goesOnSentence,
   hanging,
   oneLine,
   placeLabel,
@@ -60,7 +61,7 @@ export async function prefill(context: CommandContext): Promise<CommandResult> {
     const saved = savedSentence(outcome);
     if (saved !== undefined) output.line(saved);
     for (const note of outcome.notes) output.line(note);
-    if (outcome.cancelled && saved === undefined) output.line("Nothing was saved; the next reading begins anew.");
+    if (outcome.cancelled) output.line(goesOnSentence(outcome));
     else for (const line of leftOutLines(outcome)) output.line(output.style("dim", line));
     output.remark(output.style("dim", modelLine(client.lastStatus)));
     return { exitCode: outcome.cancelled ? 130 : 0, json: { folder, model: client.lastStatus.model, ...outcome } };
@@ -73,7 +74,8 @@ export async function ask(context: CommandContext): Promise<CommandResult> {
   const folder = workspaceFolder(options);
   const question = context.arguments.join(" ");
   return withServer(context, { folder }, async (client) => {
-    const found = await client.request(SearchRequest.type, { query: question, limit: MOST_PLACES }, { signal });
+    const wanted = { query: question, limit: MOST_PLACES, whole: true };
+    const found = await client.request(SearchRequest.type, wanted, { signal });
     printPlaces(output, found);
     const reading = await readIfModel(context, client);
     if (reading?.cancelled) return { exitCode: 130, json: { folder, question, places: found, cancelled: true } };
@@ -126,7 +128,8 @@ export async function search(context: CommandContext): Promise<CommandResult> {
   const folder = workspaceFolder(options);
   const query = context.arguments.join(" ");
   return withServer(context, { folder }, async (client) => {
-    const places = await client.request(SearchRequest.type, { query, limit: options.limit }, { signal });
+    const wanted = { query, limit: options.limit, whole: true };
+    const places = await client.request(SearchRequest.type, wanted, { signal });
     for (const line of placeLines(output, places, 0)) output.line(line);
     if (places.length === 0) output.line("Nothing was found.");
     return { exitCode: 0, json: { folder, query, places } };

@@ -134,6 +134,12 @@ export function savedSentence(outcome: PrefillOutcome): string | undefined {
   return `Snapshot saved: ${formatBytes(outcome.savedBytes)} in ${duration(outcome.savedMs ?? 0)}.`;
 }
 
+/** What a reading that was stopped leaves for the next one. */
+export function goesOnSentence({ savedTokens }: PrefillOutcome): string {
+  if (savedTokens === 0) return "Nothing was saved; the next reading begins anew.";
+  return `${counted(savedTokens, "token")} are on disk; the next reading goes on behind them.`;
+}
+
 /** How far reading is, what matters most first: `1,200 of 8,000 tokens, 10 s left, 3 of 21 files, 900 tokens/s`. */
 export function readingLine(reading: ReadingProgress): string {
   const { phase, doneTokens, totalTokens, doneFiles, totalFiles, secondsLeft, tokensPerSecond } = reading;

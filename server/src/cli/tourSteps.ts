@@ -238,7 +238,8 @@ async function attempt(
 /** A question about a function that the index knows as a symbol. */
 async function questionAbout({ context, client, sources }: Tour): Promise<string> {
   for (const name of functionNames(sources).slice(0, MOST_LOOKUPS)) {
-    const places = await client.request(SearchRequest.type, { query: name, limit: 1 }, { signal: context.signal });
+    const wanted = { query: name, limit: 1, whole: true };
+    const places = await client.request(SearchRequest.type, wanted, { signal: context.signal });
     if (places.some(({ symbol }) => symbol !== undefined && symbol.split(/[.#:]+/).at(-1) === name)) {
       return `Where is \`${name}\` defined and what does it do?`;
     }

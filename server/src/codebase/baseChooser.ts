@@ -24,7 +24,7 @@ const COMPACTED_SHARE = 0.5;
 
 export interface BaseChooserOptions {
   engine: Pick<Engine, "countTokens" | "reach" | "prefillSpeed">;
-  workspace: Pick<Workspace, "name" | "folders" | "files" | "placeOf" | "forget">;
+  workspace: Pick<Workspace, "name" | "folders" | "files" | "placeOf" | "isExcluded" | "forget">;
   focus: Pick<Focus, "weights">;
   settings: Pick<SettingsStore, "current">;
   records: Pick<BaseRecords, "all">;
@@ -56,6 +56,8 @@ export interface ChosenBase {
   /** What the file set leaves out. */
   leftOut: readonly LeftOut[];
   budget: BaseBudget;
+  /** Older bases hold files that must not be read any more: they are removed once this one is whole. */
+  replacesForbidden: boolean;
 }
 
 /** An older base with what has changed since. */
@@ -96,10 +98,13 @@ export class BaseChooser {
     if (request.force) workspace.forget();
     const fileSet = await workspace.files(signal);
     const budget = await this.budget(request.active);
-    const best = request.force ? undefined : await this.#bestCandidate(request, fileSet, budget);
+    const known = await this.#records(request);
+    const replacesForbidden = known.some((record) => this.holdsForbidden(record));
+    const best = request.force ? undefined : await this.#bestCandidate(known, request, fileSet, budget);
+    const common = { leftOut: fileSet.leftOut, budget, replacesForbidden };
     const chosen = (candidate: Candidate): ChosenBase => {
       const { byUri, changed } = candidate.difference;
-      return { record: candidate.record, byUri, changed, leftOut: fileSet.leftOut, budget };
+      return { record: candidate.record, byUri, changed, ...common };
     };
     if (best !== undefined && best.reach.readyTokens >= READY_SHARE * best.reach.totalTokens) return chosen(best);
     const record = await this.#layOut(request, fileSet, budget);
@@ -108,14 +113,27 @@ export class BaseChooser {
       if (best.reach.readyTokens - best.difference.tokens > readyTokens) return chosen(best);
     }
     const byUri = new Map(fileSet.files.map((file) => [uriOf(file), file]));
-    return { record, byUri, changed: [], leftOut: fileSet.leftOut, budget };
+    return { record, byUri, changed: [], ...common };
   }
 
-  async #bestCandidate(request: ChooseRequest, fileSet: FileSet, budget: BaseBudget): Promise<Candidate | undefined> {
+  /** True if a base has the text or the signatures of a file that rules keep out by now. */
+  holdsForbidden({ files }: Pick<BaseRecord, "files">): boolean {
+    return files.some(({ path, form }) => form !== "path" && this.#options.workspace.isExcluded(path));
+  }
+
+  async #bestCandidate(
+    known: readonly BaseRecord[],
+    request: ChooseRequest,
+    fileSet: FileSet,
+    budget: BaseBudget,
+  ): Promise<Candidate | undefined> {
     const { workspace } = this.#options;
     const now = new WorkspaceNow(fileSet.files, (path) => workspace.placeOf(path));
+    const servingId = request.serving === undefined ? undefined : recordId(request.serving.parts);
     let best: Candidate | undefined;
-    for (const record of await this.#records(request)) {
+    for (const record of known) {
+      // A compaction replaces what serves.
+      if (request.purpose === "compaction" && recordId(record.parts) === servingId) continue;
       if (!this.#suits(record, request, budget)) continue;
       const difference = await now.differenceTo(record, request.signal);
       const share = request.purpose === "compaction" ? COMPACTED_SHARE : 1;
@@ -127,16 +145,16 @@ export class BaseChooser {
   }
 
   /** The one that serves first: of equal ones it costs least. */
-  async #records({ serving, purpose, snapshots }: ChooseRequest): Promise<BaseRecord[]> {
+  async #records({ serving, snapshots }: ChooseRequest): Promise<BaseRecord[]> {
     const stored = snapshots === undefined ? { records: [], notes: [] } : await this.#options.records.all();
     this.#options.tell(stored.notes);
     const servingId = serving === undefined ? undefined : recordId(serving.parts);
     const others = stored.records.filter(({ parts }) => recordId(parts) !== servingId);
-    return serving === undefined || purpose === "compaction" ? others : [serving, ...others];
+    return serving === undefined ? others : [serving, ...others];
   }
 
   #suits(record: BaseRecord, { active }: ChooseRequest, budget: BaseBudget): boolean {
-    if (record.repoName !== this.#options.workspace.name) return false;
+    if (record.repoName !== this.#options.workspace.name || this.holdsForbidden(record)) return false;
     if (record.tokens > active.info.contextTokens - budget.reserveTokens) return false;
     const isWhole = record.files.every(({ form }) => form === "whole");
     return isWhole || record.tokens >= OUTGROWN_SHARE * budget.baseTokens;

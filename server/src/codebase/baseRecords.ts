@@ -81,6 +81,14 @@ export class BaseRecords {
     await this.#prune();
   }
 
+  /** Removes all other records. @throws The file system's error. */
+  async keepOnly(record: Pick<BaseRecord, "parts">): Promise<void> {
+    const own = recordId(record.parts) + ENDING;
+    const names = await readdir(this.#dir).catch((): string[] => []);
+    const others = names.filter((name) => name.includes(ENDING) && name !== own);
+    for (const name of others) await rm(join(this.#dir, name), { force: true });
+  }
+
   /** Reads them all. What cannot be trusted is set aside and named. Never throws. */
   async all(): Promise<FoundRecords> {
     const found: FoundRecords = { records: [], notes: [] };

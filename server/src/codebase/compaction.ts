@@ -132,7 +132,7 @@ export class Compaction {
 
 function dueFor(load: OverlayLoad | undefined): "no" | "share" | "switch" {
   if (load === undefined) return "no";
-  if (load.tooMany || load.onlyNamed > 0) return "switch";
+  if (load.tooMany || load.onlyNamed > 0 || load.holdsForbidden) return "switch";
   return load.tokens > mostChanges(load.baseTokens) ? "share" : "no";
 }
 

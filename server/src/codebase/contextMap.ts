@@ -1,6 +1,6 @@
 // Tells what the model has of each file, and how the window, the memory and the disk are used.
 import { lstat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, LongContextState, SnapshotInfo } from "../../../engine/src/api.ts";
 import type { ActiveModel, ModelSession } from "../modelSession.ts";
@@ -12,7 +12,7 @@ import { estimatedTokens } from "./fileParts.ts";
 import type { OverlayEntry } from "./overlay.ts";
 import type { ReadingSpeeds } from "./readingSpeeds.ts";
 import { uriOf, type Workspace } from "./workspace.ts";
-import type { BaseFile, LeftOut, WorkspaceFile, WorkspaceFolder } from "./workspaceFile.ts";
+import type { BaseFile, LeftOut, WorkspaceFile } from "./workspaceFile.ts";
 import type { ReaderView, WorkspaceReader } from "./workspaceReader.ts";
 
 /** Left-out files whose size is looked up; further ones are shown without, so that a huge list costs no seconds. */
@@ -22,7 +22,8 @@ const GIGABYTE = 1e9;
 
 const NEW_WITHOUT_ROOM = "new since the base was read: there is no room for its text behind the base";
 
-const NOT_READ_YET = "will be there soon: the reading has not come to it";
+const SOON = "will be there soon: the reading has not come to it";
+const STOPPED = "not there: the reading was stopped before it";
 
 const NOTHING_HELD: LongContextState = {
   baseTokens: 0,
@@ -37,7 +38,7 @@ export interface ContextMapOptions {
   session: Pick<ModelSession, "active" | "assertTrusted">;
   settings: { readonly current: Pick<FathomSettings, "context"> };
   status: { readonly current: Status };
-  workspace: Pick<Workspace, "name" | "folders" | "files">;
+  workspace: Pick<Workspace, "name" | "files" | "placeOf">;
   reader: Pick<WorkspaceReader, "view">;
   speeds: Pick<ReadingSpeeds, "of">;
   /** Folder of this workspace's snapshots; its parent holds those of all workspaces. */
@@ -60,12 +61,12 @@ export async function contextMap(options: ContextMapOptions, signal?: AbortSigna
   const [view, { files }] = await Promise.all([reader.view(), workspace.files(signal)]);
   const { active } = session;
   const engine = await askEngine(options);
-  const known = filesOf(asFarAsRead(view, engine.held.baseTokens), files);
+  const known = filesOf(asFarAsRead(view, engine.held.baseTokens, status.current.reading !== undefined), files);
   const paths = new Set(known.map(({ path }) => path));
   return {
     workspace: workspace.name,
     model: status.current.model,
-    files: [...known, ...(await outFiles(unknown(view.leftOut, paths), workspace.folders))],
+    files: [...known, ...(await outFiles(unknown(view.leftOut, paths), workspace))],
     totals: {
       ...totalsOf(options, view, engine),
       // After a restart nothing was read yet, but the last reading is remembered.
@@ -76,7 +77,7 @@ export async function contextMap(options: ContextMapOptions, signal?: AbortSigna
 }
 
 /** While the base is read, its files are there up to a point: those behind it say so. */
-function asFarAsRead(view: ReaderView, readTokens: number): ReaderView {
+function asFarAsRead(view: ReaderView, readTokens: number, isReading: boolean): ReaderView {
   const { files, frontTokens } = view;
   const inBase = files.filter(({ form }) => form !== "path");
   if (readTokens >= frontTokens + sum(inBase)) return view;
@@ -84,7 +85,7 @@ function asFarAsRead(view: ReaderView, readTokens: number): ReaderView {
   const asRead = files.map((file): BaseFile => {
     if (file.form === "path") return file;
     left -= file.tokens;
-    return left >= 0 ? file : { ...file, reason: `${NOT_READ_YET}; ${file.reason}` };
+    return left >= 0 ? file : { ...file, reason: `${isReading ? SOON : STOPPED}; ${file.reason}` };
   });
   return { ...view, files: asRead };
 }
@@ -119,14 +120,20 @@ function noBudget(active: ActiveModel | undefined): string {
 }
 
 /** The files of the base, each as the overlay has it if it changed, then those that came since. */
-function filesOf({ files, overlay }: ReaderView, now: readonly WorkspaceFile[]): ContextMapFile[] {
+function filesOf({ files, leftOut, overlay }: ReaderView, now: readonly WorkspaceFile[]): ContextMapFile[] {
   const uris = new Map(now.map((file) => [file.path, uriOf(file)]));
   const changes = new Map(overlay.map((entry) => [entry.path, entry]));
   const renamedTo = new Map(overlay.flatMap(({ from, path }) => (from === undefined ? [] : [[from, path] as const])));
+  const refused = new Map(leftOut.map((each) => [each.path, each.reason]));
   const inBase = files.map((file): ContextMapFile => {
     const { path, form, tokens, reason } = file;
     const change = changes.get(path);
     const target = renamedTo.get(path);
+    const against = refused.get(path);
+    if (change?.kind === "deleted" && against !== undefined) {
+      const still = `not to be read any more (${against}): its earlier text leaves the context with the next compaction`;
+      return { ...changed(change, file), reason: still };
+    }
     if (change !== undefined) return { ...changed(change, file), uri: uris.get(path) };
     if (target === undefined) return { path, uri: uris.get(path), form, tokens, reason };
     const gone = `renamed to ${target} since it was read; its text stays in the base until the next compaction`;
@@ -168,25 +175,19 @@ function tokensInBase(file: BaseFile | undefined): number {
   return file === undefined || file.form === "path" ? 0 : file.tokens;
 }
 
-async function outFiles(leftOut: readonly LeftOut[], folders: readonly WorkspaceFolder[]): Promise<ContextMapFile[]> {
+async function outFiles(
+  leftOut: readonly LeftOut[],
+  workspace: ContextMapOptions["workspace"],
+): Promise<ContextMapFile[]> {
   return Promise.all(
     leftOut.map(async ({ path, reason }, index): Promise<ContextMapFile> => {
-      const place = path.endsWith("/") ? undefined : placeOf(path, folders);
+      const place = path.endsWith("/") ? undefined : workspace.placeOf(path);
       // lstat: a link that leads out of the workspace has its own size, not that of what it points to.
       const info = place !== undefined && index < MOST_SIZES ? await lstat(place).catch(() => undefined) : undefined;
       const uri = info?.isFile() && place !== undefined ? fileUri(place) : undefined;
       return { path, uri, form: "out", tokens: uri ? estimatedTokens(info?.size ?? 0) : 0, reason };
     }),
   );
-}
-
-/** Absolute path; with several folders, paths begin with a folder's name. A path that climbs out names no place. */
-function placeOf(path: string, folders: readonly WorkspaceFolder[]): string | undefined {
-  if (path.split(/[/\\]/).includes("..")) return undefined;
-  if (folders.length === 1) return join(folders[0]!.path, path);
-  const [name = "", ...rest] = path.split("/");
-  const folder = folders.find((each) => each.name === name);
-  return folder === undefined ? undefined : join(folder.path, ...rest);
 }
 
 async function lastSpeed({ session, speeds }: ContextMapOptions): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 // Finds the files of the workspace that may be read into the context, and says why every other one is left out.
 import type { Dirent } from "node:fs";
 import { opendir, realpath } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
+import { join, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { EditorExcludes } from "./editorExcludes.ts";
 import { reasonAgainstKind } from "./fileKinds.ts";
@@ -10,6 +10,7 @@ import { inParallel } from "./inParallel.ts";
 import { DEFAULT_MAX_FILE_BYTES, readTextFile, unreadableReason } from "./readText.ts";
 import { secretByName } from "./secrets.ts";
 import { comparePaths, type LeftOut, type WorkspaceFile, type WorkspaceFolder } from "./workspaceFile.ts";
+import { printable, rootsOf, type WorkspaceRoot } from "./workspaceRoots.ts";
 
 /** Files and folders in flight; more than libuv's four threads so that they never wait for the event loop. */
 const PARALLEL_READS = 16;
@@ -48,7 +49,7 @@ export interface CollectOptions {
  */
 export async function collectFiles(folders: WorkspaceFolder[], options: CollectOptions = {}): Promise<CollectedFiles> {
   const walk = new Walk(options);
-  const roots = distinctFolders(folders);
+  const roots = rootsOf(folders);
   for (const { folder, prefix } of roots) {
     const others = new Set(roots.map((root) => root.folder.path).filter((path) => path !== folder.path));
     await walk.readFolder({ folder, prefix, others });
@@ -58,10 +59,7 @@ export async function collectFiles(folders: WorkspaceFolder[], options: CollectO
   return { files: walk.files, leftOut: walk.leftOut, unfit: walk.unfit, excluded: walk.excluded };
 }
 
-interface Root {
-  folder: WorkspaceFolder;
-  /** Begins every path for people: the folder's name and a slash, or empty. */
-  prefix: string;
+interface Root extends WorkspaceRoot {
   /** Absolute paths of the other workspace folders. */
   others: ReadonlySet<string>;
 }
@@ -203,29 +201,4 @@ async function linkReason(link: string, root: string): Promise<string> {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     return code === "ENOENT" || code === "ELOOP" ? "symbolic link that leads nowhere" : unreadableReason(error);
   }
-}
-
-/** One entry per place on disk, with names that are usable in paths and different from each other. */
-function distinctFolders(folders: WorkspaceFolder[]): { folder: WorkspaceFolder; prefix: string }[] {
-  const paths = new Set<string>();
-  const names = new Set<string>();
-  const distinct: WorkspaceFolder[] = [];
-  for (const folder of folders) {
-    const path = resolve(folder.path);
-    if (paths.has(path)) continue;
-    paths.add(path);
-    const plain = printable(folder.name).replace(/[\\/]/g, "-");
-    let name = plain;
-    for (let count = 2; names.has(name); count++) name = `${plain} (${count})`;
-    names.add(name);
-    distinct.push({ name, path });
-  }
-  return distinct.map((folder) => ({ folder, prefix: distinct.length > 1 ? `${folder.name}/` : "" }));
-}
-
-/** Replaces control characters, which could pretend to be lines of the tree in the prompt. */
-function printable(text: string): string {
-  let result = "";
-  for (const char of text) result += char < " " || char === "\u007f" ? "\uFFFD" : char;
-  return result;
 }

@@ -17,8 +17,10 @@ const MOST_IMPORTANCE = 6;
 const AGE_STEPS = 8;
 /** What a file costs beside its text: path, line ends and marks, in characters of text. */
 const FRAME_CHARACTERS = 24;
-/** The share of the files that reasons call the most used ones. */
+/** The share of the files that reasons call the most used ones, if they are used more than the mean. */
 const MOST_USED_SHARE = 0.25;
+/** A file's share of the ranks over the mean share, from which it is above it: equal ranks differ by rounding. */
+const ABOVE_MEAN = 1.001;
 
 export interface AnalysedFile {
   file: WorkspaceFile;
@@ -79,14 +81,17 @@ export function rankByWorth(files: readonly AnalysedFile[], focus: ReadonlyMap<s
   const share = (path: string) => shares.get(path) ?? 0;
   const mostUsed = [...graph].sort((a, b) => share(b.path) - share(a.path) || comparePaths(a, b));
   const ranks = new Map(mostUsed.map(({ path }, index) => [path, index + 1]));
+  const median = medianLength(files);
   const entries = files.map((entry, index) => {
     const { path } = entry.file;
     const step = Math.ceil(((index + 1) * AGE_STEPS) / files.length) - 1;
     const age = 1 + (AGE_STEPS - 1 - step) / (AGE_STEPS - 1);
     const characters = path.length + entry.text.length + FRAME_CHARACTERS;
-    const worth = importance(share(path) * files.length) / (characters * age);
+    const ratio = share(path) * files.length;
+    const worth = importance(ratio) / (characters * age);
     const weight = focus.get(path);
-    const reason = weight === undefined ? reasonOf(ranks.get(path)!, files.length, step) : "open or mentioned";
+    const standing = { rank: ranks.get(path)!, nFiles: files.length, ratio, step, isShort: entry.text.length < median };
+    const reason = weight === undefined ? reasonOf(standing) : "open or mentioned";
     return { ranked: { ...entry, reason }, worth, index, weight };
   });
   return entries
@@ -100,10 +105,29 @@ function importance(ratio: number): number {
   return 2 ** Math.min(MOST_IMPORTANCE, Math.max(LEAST_IMPORTANCE, power));
 }
 
-function reasonOf(rank: number, nFiles: number, ageStep: number): string {
-  if (rank <= Math.ceil(nFiles * MOST_USED_SHARE)) return `among the most used files (rank ${rank} of ${nFiles})`;
-  if (ageStep === AGE_STEPS - 1) return "among the files that changed last";
-  return "short, so it takes little room";
+interface Standing {
+  /** By use, from 1. */
+  rank: number;
+  nFiles: number;
+  /** The file's share of the ranks over the mean share. */
+  ratio: number;
+  /** Of age; the last one changed last. */
+  step: number;
+  isShort: boolean;
+}
+
+/** Only what sets the file apart from others: where all are alike, nothing does. */
+function reasonOf({ rank, nFiles, ratio, step, isShort }: Standing): string {
+  const isMostUsed = rank <= Math.ceil(nFiles * MOST_USED_SHARE) && ratio > ABOVE_MEAN;
+  if (isMostUsed) return `among the most used files (rank ${rank} of ${nFiles})`;
+  if (step === AGE_STEPS - 1) return "among the files that changed last";
+  return isShort ? "short, so it takes little room" : "there was room for it";
+}
+
+/** @returns At least half of the texts are no longer than this; 0 without files. */
+function medianLength(files: readonly AnalysedFile[]): number {
+  const lengths = files.map(({ text }) => text.length).sort((a, b) => a - b);
+  return lengths[Math.floor(lengths.length / 2)] ?? 0;
 }
 
 function partition<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {

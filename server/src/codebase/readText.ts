@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { secretInText } from "./secrets.ts";
+import { secretInText, withArticle } from "./secrets.ts";
 
 /** Larger files are data or generated far more often than code; also bounds the work per file. */
 export const DEFAULT_MAX_FILE_BYTES = 512 * 1024;
@@ -83,7 +83,7 @@ export function textHash(text: string): string {
  */
 export function reasonAgainst(path: string, text: string, wanted = false): string | undefined {
   const secret = secretInText(path, text);
-  if (secret !== undefined) return `secret: looks like it holds a ${secret.kind} (line ${secret.line})`;
+  if (secret !== undefined) return `secret: looks like it holds ${withArticle(secret.kind)} (line ${secret.line})`;
   if (wanted) return undefined;
   if (isGenerated(text)) return "generated (its header says so)";
   if (hasVeryLongLines(path, text)) return "minified or data (very long lines)";

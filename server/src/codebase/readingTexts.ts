@@ -56,5 +56,6 @@ export function cancelledBeforeReading(): PrefillOutcome {
     firstTokenMs: 0,
     totalMs: 0,
   };
-  return { figures, cancelled: true, origin: "computed", files: 0, outlines: 0, leftOut: [], notes: [] };
+  const nothing = { files: 0, outlines: 0, leftOut: [], savedTokens: 0, notes: [] };
+  return { figures, cancelled: true, origin: "computed", ...nothing };
 }

@@ -203,6 +203,11 @@ export function secretInText(path: string, text: string): { kind: string; line: 
   return undefined;
 }
 
+/** @returns The kind of a secret with "a" or "an", by its sound: npm is spelt out. */
+export function withArticle(kind: string): string {
+  return `${/^(?:[aeiou]|npm)/i.test(kind) ? "an" : "a"} ${kind}`;
+}
+
 /** A header alone is what code that reads keys contains; a secret is a header with a body. */
 function privateKey(text: string): number | undefined {
   if (!KEY_HEADER_WORDS.some((words) => text.includes(words))) return undefined;

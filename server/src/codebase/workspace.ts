@@ -1,7 +1,7 @@
-// The workspace as the server knows it: folders, files, their texts for search, and what changed since they were read.
+// The workspace as the server knows it: folders and files, what changed since they were read, and what the index is told of it.
 import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Connection,
@@ -10,34 +10,53 @@ import {
   type WorkspaceFolder as LspFolder,
 } from "vscode-languageserver/node";
 import type { Documents } from "../documents.ts";
-import { SearchIndex } from "../index/search.ts";
+import type { IndexedText } from "../index/codeIndex.ts";
+import type { IndexService } from "../index/indexService.ts";
+import type { SymbolEntry } from "../index/symbolTable.ts";
+import { FathomErrorCodes } from "../protocol/errors.ts";
 import { type Place, SearchRequest } from "../protocol/messages.ts";
-import { handle } from "../requests.ts";
+import { handle, RequestError } from "../requests.ts";
 import { canonicalUri, fileUri } from "../uris.ts";
 import type { EditorExcludes } from "./editorExcludes.ts";
 import { collectFiles, type FileSet } from "./fileSet.ts";
 import { readTextFile, reasonAgainst } from "./readText.ts";
 import { comparePaths, type LeftOut, type WorkspaceFile, type WorkspaceFolder } from "./workspaceFile.ts";
+import { placeIn, rootsOf } from "./workspaceRoots.ts";
 
-/** Files read at once while indexing. */
+/** Changed files that go to the index at once. */
 const INDEX_BATCH = 64;
 
 const DEFAULT_SEARCH_LIMIT = 20;
+
+/** What the workspace needs of the index. */
+export type WorkspaceIndex = Pick<IndexService, "failure" | "collect" | "put" | "remove" | "search" | "symbols">;
+
+export interface FindOptions {
+  /** Wait until everything is indexed; else a large workspace is searched as far as it is. */
+  whole?: boolean;
+  signal?: AbortSignal;
+}
 
 export class Workspace {
   /** Called with the uris of files that came, went or changed on disk, as soon as that is known. */
   onChanged: (uris: readonly string[]) => void = () => {};
   /** Asks for the editor's excludes, by the absolute path of the folder. */
   readExcludes: () => Promise<ReadonlyMap<string, EditorExcludes>> = async () => new Map();
+  /** Weights of open and mentioned files, by path: what is near to them is found first. */
+  focusWeights: () => ReadonlyMap<string, number> = () => new Map();
   readonly #documents: Documents;
-  readonly #index = new SearchIndex();
+  readonly #index: WorkspaceIndex;
   #folders: WorkspaceFolder[];
   #fileSet: FileSet = { files: [], leftOut: [] };
+  /** What the index could not take in. */
+  #unindexed: LeftOut[] = [];
+  /** What was told last, and what it was made of. */
+  #lastTold: { fileSet: FileSet; unindexed: readonly LeftOut[]; told: FileSet } | undefined;
   /** Files by uri, of the last collection. */
   #byUri = new Map<string, WorkspaceFile>();
   /** True until the file set was collected, and again after files came or went. */
   #stale = true;
-  /** True once the file set was collected and indexed as a whole. */
+  /** True once the file set was collected and given to the index as a whole. */
   #known = false;
   /** Files left out for what is in them, by uri: when they change, they may come in. */
   #unfit = new Map<string, WorkspaceFile>();
@@ -52,8 +71,9 @@ export class Workspace {
   /** Uris that changed on disk since `takeChangedOnDisk` was last called. */
   readonly #changedOnDisk = new Set<string>();
 
-  constructor(params: InitializeParams, documents: Documents) {
+  constructor(params: InitializeParams, documents: Documents, index: WorkspaceIndex) {
     this.#documents = documents;
+    this.#index = index;
     this.#folders = foldersOf(params);
     // Indexed at the next question: a keystroke must not wait for it.
     documents.onChange((uri) => this.#toIndex.add(canonicalUri(uri)));
@@ -73,9 +93,12 @@ export class Workspace {
       // Which files that are is known after the next collection, which whoever listens asks for.
       this.onChanged([]);
     });
-    handle(connection, SearchRequest.type, async ({ query, limit }) => {
+    handle(connection, SearchRequest.type, async ({ query, limit, whole }, signal) => {
       assertTrusted();
-      return this.search(query, limit ?? DEFAULT_SEARCH_LIMIT);
+      const places = await this.search(query, limit ?? DEFAULT_SEARCH_LIMIT, { whole, signal });
+      const { failure } = this.#index;
+      if (failure !== undefined) throw new RequestError(FathomErrorCodes.engineFailed, failure);
+      return places;
     });
   }
 
@@ -89,9 +112,13 @@ export class Workspace {
     return this.#folders;
   }
 
-  /** Name for the repository in prompts. */
+  /** Name for the repository in prompts; like the key, the same in whatever order the folders are open. */
   get name(): string {
-    return this.#folders.map((folder) => folder.name).join("+") || "workspace";
+    return (
+      rootsOf(this.#folders)
+        .map(({ folder }) => folder.name)
+        .join("+") || "workspace"
+    );
   }
 
   /** Makes the next question collect all files anew, for file systems that tell no changes. */
@@ -101,12 +128,15 @@ export class Workspace {
 
   /** Where a path of this workspace lies, whether there is such a file or not; undefined if its folder is not open. */
   placeOf(path: string): string | undefined {
-    const [folder, second] = this.#folders;
-    if (folder === undefined) return undefined;
-    if (second === undefined) return join(folder.path, path);
-    const [name, ...rest] = path.split("/");
-    const own = this.#folders.find((candidate) => candidate.name === name);
-    return own === undefined || rest.length === 0 ? undefined : join(own.path, ...rest);
+    return placeIn(rootsOf(this.#folders), path);
+  }
+
+  /** True if rules keep this path out as of the last collection: ignored, excluded by the editor, or a secret by name. */
+  isExcluded(path: string): boolean {
+    const place = this.placeOf(path);
+    const uri = place === undefined ? undefined : fileUri(place);
+    if (uri === undefined) return false;
+    return this.#excludedFiles.has(uri) || this.#excludedFolders.some((folder) => uri.startsWith(folder));
   }
 
   /** Uris that changed on disk since the last call. */
@@ -128,19 +158,49 @@ export class Workspace {
     return nameIn(uri) || uri;
   }
 
-  /** Collects files and indexes their texts if anything changed since the last time. @throws The signal's reason. */
+  /**
+   * Collects files, and tells the index what changed since the last time, without waiting for it.
+   * @throws The signal's reason.
+   */
   async files(signal?: AbortSignal): Promise<FileSet> {
     // One collection at a time; whoever comes later sees its result.
     const before = this.#collecting;
     this.#collecting = before.catch(() => undefined).then(() => this.#refresh(signal));
     await this.#collecting;
-    return this.#fileSet;
+    return this.#told();
   }
 
-  /** Places by symbol and text, open documents as they are in the editor. */
-  async search(query: string, limit: number): Promise<Place[]> {
+  /** The same object as before while nothing changed: whoever compares with an earlier answer sees that at once. */
+  #told(): FileSet {
+    const last = this.#lastTold;
+    if (last?.fileSet === this.#fileSet && last.unindexed === this.#unindexed) return last.told;
+    const { files, leftOut } = this.#fileSet;
+    const told = { files, leftOut: [...leftOut, ...this.#unindexed] };
+    this.#lastTold = { fileSet: this.#fileSet, unindexed: this.#unindexed, told };
+    return told;
+  }
+
+  /** Places by symbol, text and meaning, open documents as they are in the editor; none while the index is off. */
+  async search(query: string, limit: number, { whole = false, signal }: FindOptions = {}): Promise<Place[]> {
     await this.files();
-    return this.#index.search(query, { limit });
+    const focus = this.focusWeights();
+    return this.#orNothing(this.#index.search({ query, limit, focus, whole }, signal));
+  }
+
+  /** Definitions by a part of their name, best first. */
+  async symbols(query: string, limit: number, { signal }: FindOptions = {}): Promise<SymbolEntry[]> {
+    await this.files();
+    return this.#orNothing(this.#index.symbols(query, limit, signal));
+  }
+
+  /** A question must not fail because there is no index to find its places in. */
+  async #orNothing<Found>(finding: Promise<Found[]>): Promise<Found[]> {
+    try {
+      return await finding;
+    } catch (error) {
+      if (this.#index.failure !== undefined) return [];
+      throw error;
+    }
   }
 
   async #refresh(signal?: AbortSignal): Promise<void> {
@@ -150,7 +210,14 @@ export class Workspace {
     if (this.#stale) await this.#collect(signal);
     const uris = [...this.#toIndex];
     this.#toIndex.clear();
-    for (const uri of uris) await this.#indexOne(uri);
+    for (let start = 0; start < uris.length; start += INDEX_BATCH) {
+      const texts: IndexedText[] = [];
+      for (const uri of uris.slice(start, start + INDEX_BATCH)) {
+        const text = await this.#lookInto(uri);
+        if (text !== undefined) texts.push(text);
+      }
+      if (texts.length > 0) this.#index.put(texts);
+    }
   }
 
   async #collect(signal?: AbortSignal): Promise<void> {
@@ -164,9 +231,9 @@ export class Workspace {
       this.#fileSet = { files, leftOut };
       this.#excludedFolders = excluded.filter((path) => path.endsWith(sep)).map(fileUri);
       this.#excludedFiles = new Set(excluded.map(fileUri));
-      const unindexed = this.#known ? this.#differences(before) : await this.#indexAll(signal);
+      if (this.#known) this.#differences(before);
+      else this.#indexAll();
       this.#known = true;
-      this.#fileSet = { files, leftOut: [...leftOut, ...unindexed] };
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -176,25 +243,25 @@ export class Workspace {
   /**
    * What no file event told: files of folders that came or went, of changed ignore rules, of file systems without events.
    * They are indexed again with the next ones.
-   * @returns What the index has no room for.
    */
-  #differences(before: ReadonlyMap<string, WorkspaceFile>): LeftOut[] {
+  #differences(before: ReadonlyMap<string, WorkspaceFile>): void {
+    const gone: string[] = [];
     const changed: string[] = [];
     for (const [uri, file] of this.#byUri) {
       const old = before.get(uri);
       const same = old?.mtimeMs === file.mtimeMs && old.bytes === file.bytes && old.path === file.path;
       if (same) continue;
-      if (old !== undefined && old.path !== file.path) this.#index.removeFile(old.path);
+      if (old !== undefined && old.path !== file.path) gone.push(old.path);
       this.#toIndex.add(uri);
       changed.push(uri);
     }
     for (const [uri, file] of before) {
       if (this.#byUri.has(uri)) continue;
-      this.#index.removeFile(file.path);
+      gone.push(file.path);
       changed.push(uri);
     }
+    if (gone.length > 0) this.#index.remove(gone);
     this.#changed(changed);
-    return this.#index.leftOut;
   }
 
   #changed(uris: readonly string[]): void {
@@ -203,35 +270,32 @@ export class Workspace {
     this.onChanged(uris);
   }
 
-  /** @returns What the index has no room for. */
-  async #indexAll(signal?: AbortSignal) {
-    const entries: { path: string; uri: string; text: string }[] = [];
-    const { files } = this.#fileSet;
-    for (let start = 0; start < files.length; start += INDEX_BATCH) {
-      signal?.throwIfAborted();
-      const batch = files.slice(start, start + INDEX_BATCH);
-      const texts = await Promise.all(batch.map((file) => readTextFile(file)));
-      for (const [position, read] of texts.entries()) {
-        const file = batch[position]!;
-        if (read === undefined || "skipped" in read) continue;
-        const uri = uriOf(file);
-        entries.push({ path: file.path, uri, text: this.#openText(file, uri) ?? read.text });
-      }
-    }
-    return this.#index.update(entries, signal);
+  /** Nobody waits: this may take a minute, and searches find what is indexed so far. */
+  #indexAll(): void {
+    const source = () => ({ files: this.#fileSet.files, texts: this.#openTexts() });
+    this.#index.collect(source).then(
+      (unindexed) => {
+        this.#unindexed = unindexed;
+      },
+      // The index is off, and has said so.
+      () => undefined,
+    );
   }
 
-  async #indexOne(uri: string): Promise<void> {
+  /** Brings a file's record to where the file is. @returns Its text for the index; undefined if it is not to be found. */
+  async #lookInto(uri: string): Promise<IndexedText | undefined> {
     const file = this.#byUri.get(uri) ?? this.#unfit.get(uri);
-    if (file === undefined) return;
+    if (file === undefined) return undefined;
     const read = await readTextFile(file);
     const onDisk = read !== undefined && "text" in read ? read : undefined;
     // Its age decides about its place in the next layout.
     if (onDisk !== undefined) Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs });
     if (read !== undefined) this.#admit(uri, file, "skipped" in read ? read.skipped : undefined);
+    const { path, mtimeMs: changedMs } = file;
     const text = this.#byUri.has(uri) ? (this.#openText(file, uri) ?? onDisk?.text) : undefined;
-    if (text === undefined) this.#index.removeFile(file.path);
-    else this.#index.updateFile({ path: file.path, uri, text });
+    if (text !== undefined) return { path, uri, text, changedMs };
+    this.#index.remove([path]);
+    return undefined;
   }
 
   /** What a collection would make of a file that changed. @param refused Why it must not or need not be read. */
@@ -247,6 +311,17 @@ export class Workspace {
       const rest = files.filter((other) => other !== file);
       this.#fileSet = { files: rest, leftOut: [...leftOut, { path, reason: refused }].sort(comparePaths) };
     }
+  }
+
+  #openTexts(): Map<string, string> {
+    const texts = new Map<string, string>();
+    for (const document of this.#documents.all()) {
+      const uri = canonicalUri(document.uri);
+      const file = this.#byUri.get(uri);
+      const text = file === undefined ? undefined : this.#openText(file, uri);
+      if (text !== undefined) texts.set(file!.path, text);
+    }
+    return texts;
   }
 
   /** Text of an open document, under the rules for files: a secret typed into it is found nowhere. */
@@ -276,12 +351,12 @@ export class Workspace {
   #forgetFile(uri: string): void {
     const gone = [...this.#byUri, ...this.#unfit].filter(([known]) => known === uri || known.startsWith(`${uri}/`));
     if (gone.length === 0) return;
-    for (const [known, file] of gone) {
+    for (const [known] of gone) {
       this.#byUri.delete(known);
       this.#unfit.delete(known);
-      this.#index.removeFile(file.path);
     }
     const paths = new Set(gone.map(([, file]) => file.path));
+    this.#index.remove([...paths]);
     const without = <Item extends { path: string }>(items: Item[]) => items.filter(({ path }) => !paths.has(path));
     this.#fileSet = { files: without(this.#fileSet.files), leftOut: without(this.#fileSet.leftOut) };
   }

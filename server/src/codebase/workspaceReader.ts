@@ -1,4 +1,5 @@
 // Reads the workspace into the model's context: has the engine read the chosen base, and keeps what is appended for later changes.
+import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, PrefillResult, SnapshotFolder } from "../../../engine/src/api.ts";
 import type { Documents } from "../documents.ts";
@@ -20,20 +21,20 @@ import { asReading, cancelledBeforeReading, describe, NOTHING_READ, readyMessage
 import type { Workspace } from "./workspace.ts";
 import type { BaseFile, BaseForm, LeftOut, WorkspaceFile } from "./workspaceFile.ts";
 
-/** Changed files may take this much of the room after the base; the rest is for question and answer. */
+/** Changed files may take this much of the room that is left for them; the rest is for the conversation. */
 const OVERLAY_SHARE = 0.5;
 const BYTES_PER_GIGABYTE = 1e9;
 
 export interface WorkspaceReaderOptions {
-  engine: Pick<Engine, "prefill">;
+  engine: Pick<Engine, "prefill" | "listSnapshots" | "removeSnapshots">;
   session: Pick<ModelSession, "active" | "require" | "assertTrusted">;
   settings: Pick<SettingsStore, "current">;
   status: Pick<StatusBoard, "current" | "update">;
   workspace: Pick<Workspace, "folders" | "files">;
   documents: Documents;
   overlay: Overlay;
-  chooser: Pick<BaseChooser, "choose" | "budget">;
-  records: Pick<BaseRecords, "save">;
+  chooser: Pick<BaseChooser, "choose" | "budget" | "holdsForbidden">;
+  records: Pick<BaseRecords, "save" | "keepOnly">;
   speeds: Pick<ReadingSpeeds, "remember">;
   gate: Pick<BackgroundGate, "enter">;
   snapshotDir: string;
@@ -58,6 +59,8 @@ export interface OverlayLoad {
   onlyNamed: number;
   /** So many files changed at once that it is another branch. */
   tooMany: boolean;
+  /** The base holds a file that must not be read any more. */
+  holdsForbidden: boolean;
   /** Tokens of the base before them. */
   baseTokens: number;
 }
@@ -88,7 +91,7 @@ export class WorkspaceReader {
   readonly #options: WorkspaceReaderOptions;
   /** What the engine was told to read last and now serves questions with. */
   #serving: ChosenBase | undefined;
-  #running: { controller: AbortController; changed: Set<string> } | undefined;
+  #running: { controller: AbortController; changed: Set<string>; ended: Promise<void> } | undefined;
 
   constructor(options: WorkspaceReaderOptions) {
     this.#options = options;
@@ -100,6 +103,11 @@ export class WorkspaceReader {
   get roomTokens(): number {
     const taken = Math.max(this.#options.status.current.base?.tokens ?? 0, this.#reading?.totalTokens ?? 0);
     return (this.#options.session.active?.info.contextTokens ?? 0) - taken;
+  }
+
+  /** @param takenTokens What the request itself takes of the room, its answer included. @returns Most tokens of the overlay. */
+  overlayRoom(takenTokens = 0): number {
+    return Math.max(0, Math.floor((this.roomTokens - takenTokens) * OVERLAY_SHARE));
   }
 
   /** How much of the workspace the model has read. */
@@ -142,6 +150,12 @@ export class WorkspaceReader {
         this.#options.status.update({ state: "ready", message: `The workspace could not be read: ${message}` });
       }
     });
+  }
+
+  /** Ends what is being read, and waits until what was read of it is saved: the process is about to end. */
+  async stop(): Promise<void> {
+    this.#running?.controller.abort();
+    await this.#running?.ended;
   }
 
   /** These files came, went or changed on disk. */
@@ -213,12 +227,14 @@ export class WorkspaceReader {
   async measureOverlay(): Promise<OverlayLoad | undefined> {
     const { documents, status } = this.#options;
     if (this.base === "none") return undefined;
-    const { entries, tokens, onlyNamed, tooMany } = await this.overlay.parts(documents, this.#overlayRoom);
+    const { entries, tokens, onlyNamed, tooMany } = await this.overlay.parts(documents, this.overlayRoom());
     const files = entries.length + onlyNamed;
     const overlay = files === 0 ? undefined : { files, tokens, onlyNamed };
     if (JSON.stringify(status.current.overlay) !== JSON.stringify(overlay)) status.update({ overlay });
     if (this.base !== "whole") return undefined;
-    return { tokens, onlyNamed, tooMany, baseTokens: status.current.base?.tokens ?? 0 };
+    const serving = this.#serving?.record;
+    const holdsForbidden = serving !== undefined && this.#options.chooser.holdsForbidden(serving);
+    return { tokens, onlyNamed, tooMany, holdsForbidden, baseTokens: status.current.base?.tokens ?? 0 };
   }
 
   /** What the model has of each file; without a base every file is a path. */
@@ -233,7 +249,7 @@ export class WorkspaceReader {
       return { files: files.map((file) => unread(file, reason)), leftOut, frontTokens: 0, budget, overlay: [] };
     }
     const { record, budget } = serving;
-    const { entries } = await this.overlay.parts(documents, this.#overlayRoom);
+    const { entries } = await this.overlay.parts(documents, this.overlayRoom());
     return {
       files: record.files,
       leftOut: [...leftOut, ...record.leftOut],
@@ -241,10 +257,6 @@ export class WorkspaceReader {
       budget,
       overlay: entries,
     };
-  }
-
-  get #overlayRoom(): number {
-    return Math.max(0, Math.floor(this.roomTokens * OVERLAY_SHARE));
   }
 
   /** The reading that replaces what questions are answered with; a compaction does so only at its end. */
@@ -269,7 +281,11 @@ export class WorkspaceReader {
   ): Promise<T | undefined> {
     const { session, status } = this.#options;
     this.#running?.controller.abort();
-    const running = { controller: new AbortController(), changed: new Set<string>() };
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const running = { controller: new AbortController(), changed: new Set<string>(), ended };
     this.#running = running;
     const either = AbortSignal.any([signal, running.controller.signal]);
     // A reading that was replaced, or whose model is gone, has nothing to say any more.
@@ -285,6 +301,7 @@ export class WorkspaceReader {
       if (either.aborted) return undefined;
       throw error;
     } finally {
+      end();
       if (this.#running === running) {
         this.#running = undefined;
         if (status.current.state === "reading")
@@ -334,12 +351,32 @@ export class WorkspaceReader {
     });
     if (result.serving && this.#options.session.active === run.active) serveOnce(result.layoutHash);
     await saving;
+    if (chosen.replacesForbidden && !result.cancelled) {
+      await this.#forgetOthers(chosen.record, result.layoutHash).catch((error: unknown) => {
+        notes.push(unforgotten(this.snapshotDir, error));
+      });
+    }
     const { evaluatedTokens, prefillMs } = result.figures;
     await speeds.remember(run.active.info, evaluatedTokens, prefillMs).catch((error: unknown) => {
       notes.push(unsaved(this.snapshotDir, error));
     });
     // A folder that cannot be written fails everyone; the engine's note comes first, as it knows the reason best.
     return { ...result, notes: oncePerSubject([...result.notes, ...notes]) };
+  }
+
+  /** Every other state may hold what must not be read any more: conversations and half-read bases have no record that tells. */
+  async #forgetOthers(record: BaseRecord, layoutHash: string): Promise<void> {
+    const { engine, records } = this.#options;
+    const root = dirname(this.snapshotDir);
+    const all = await engine.listSnapshots(root);
+    const own = all.filter(({ workspace }) => workspace === basename(this.snapshotDir));
+    const others = own.filter((snapshot) => snapshot.layoutHash !== layoutHash);
+    if (others.length > 0)
+      await engine.removeSnapshots(
+        root,
+        others.map(({ id }) => id),
+      );
+    await records.keepOnly(record);
   }
 
   #finished(chosen: ChosenBase, result: PrefillResult, run: Run): PrefillOutcome {
@@ -371,6 +408,7 @@ export class WorkspaceReader {
       leftOut,
       savedBytes: result.saved?.bytes,
       savedMs: result.saved?.ms,
+      savedTokens: result.savedTokens,
       restoredMs: result.restored?.ms,
       notes,
     };
@@ -385,6 +423,11 @@ function sameBase(a: BaseRecord, b: BaseRecord): boolean {
 function unsaved(dir: string, error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   return `What was read could not be saved in ${dir}: ${reason}. It stays in memory; after a restart it is read again.`;
+}
+
+function unforgotten(dir: string, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `Saved states in ${dir} that hold files which must not be read any more could not be removed: ${reason}. Remove the folder yourself.`;
 }
 
 function unread({ path, bytes }: WorkspaceFile, reason: string): BaseFile {

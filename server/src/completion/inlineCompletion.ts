@@ -7,6 +7,7 @@ import type {
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import type { Engine, Sampling } from "../../../engine/src/api.ts";
+import { normalised, reasonAgainst } from "../codebase/readText.ts";
 import { secretByName } from "../codebase/secrets.ts";
 import type { Workspace } from "../codebase/workspace.ts";
 import type { Documents } from "../documents.ts";
@@ -61,22 +62,25 @@ export class InlineCompletion {
   }
 
   async #provide(params: InlineCompletionParams, signal: AbortSignal): Promise<InlineCompletionItem[] | null> {
-    const { session, settings, documents, engine, status } = this.#options;
+    const { session, settings, documents, engine, status, workspace } = this.#options;
     const { enabled, maxTokens } = (await settings.latest()).completion;
     if (!enabled) return this.#nothing("inline completion is switched off (fathom.completion.enabled)");
     const document = documents.get(params.textDocument.uri);
     if (document === undefined) return this.#nothing("the document is not open");
-    const path = this.#options.workspace.pathOf(document.uri);
+    const path = workspace.pathOf(document.uri);
     // By the whole path: a credential store's folder says more than the file's name.
     const secret = secretByName(fullPath(document.uri));
     if (secret !== undefined) return this.#nothing(`${path} may hold secrets (${secret}), so it is not read`);
+    // Whoever has a generated file open wants to write in it; secrets stay out all the same.
+    const refused = reasonAgainst(path, normalised(document.getText()), true);
+    if (refused !== undefined) return this.#nothing(`${path} is not read: ${refused}`);
     const active = session.active;
     if (active === undefined) return this.#nothing(`no model is ready: ${status.current.message}`);
     const { version } = document;
     const place = placeOf(document, params);
     const parts = await fimPrompt({
       ...place,
-      repoName: this.#options.workspace.name,
+      repoName: workspace.name,
       path,
       budgetTokens: active.info.completionContextTokens - maxTokens - SPARE_TOKENS,
       countTokens: (texts) => engine.countTokens(texts),

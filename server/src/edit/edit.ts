@@ -22,9 +22,6 @@ const MAX_SELECTION_CHARACTERS = 24_000;
 const GROWTH = 2;
 const EXTRA_TOKENS = 512;
 
-/** Changed files may take this much of the room that the edit itself leaves. */
-const OVERLAY_SHARE = 0.5;
-
 /** Code should be what the model is surest of. */
 const SAMPLING: Sampling = { temperature: 0 };
 
@@ -74,7 +71,7 @@ export class Edit {
         },
         { signal, onChunk: ({ text, thinking }) => send({ kind: thinking ? "thinking" : "text", text }) },
       );
-    const room = () => Math.max(0, Math.floor((reader.roomTokens - maxTokens - selectionTokens) * OVERLAY_SHARE));
+    const room = () => reader.overlayRoom(maxTokens + selectionTokens);
     const result =
       reader.base === "none"
         ? await ask([], undefined)

@@ -1,5 +1,6 @@
 // The index of a workspace: which files are in it, and everything that is found in it; lives in the index thread.
 import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { Place } from "../protocol/messages.ts";
 import { chunksOf } from "../syntax/chunks.ts";
 import type { FileChunk, FileSyntax, SourceText, SymbolSpan } from "../syntax/fileSyntax.ts";
@@ -7,6 +8,7 @@ import { fileEnding } from "../syntax/languages.ts";
 import type { ChunkStore, StoredChunk, StoredFile } from "./chunkStore.ts";
 import type { Embedder } from "./embedder.ts";
 import { FileGraph } from "./fileGraph.ts";
+import type { Fused } from "./fusion.ts";
 import { type SearchableFile, SearchEngine, type SearchOptions } from "./searchEngine.ts";
 import type { GraphFile } from "./symbolGraph.ts";
 import { type SymbolEntry, SymbolTable } from "./symbolTable.ts";
@@ -14,6 +16,8 @@ import { termsOf } from "./terms.ts";
 
 /** Longest part of a chunk that is looked at for words; only lines without end are longer, characters. */
 const MAX_CHUNK_CHARS = 6000;
+/** Computing chunks gives way to other work after so long, milliseconds. */
+const TURN_MS = 10;
 /** Of a SHA-256. */
 const KEY_DIGITS = 24;
 
@@ -47,6 +51,8 @@ export interface IndexStatistics {
   files: number;
   chunks: number;
   symbols: number;
+  /** Files whose chunks were computed, not found in the store. */
+  computedFiles: number;
 }
 
 /** Names the content of a file under its path: both are in its chunks. @returns Hex digits. */
@@ -64,6 +70,7 @@ export class CodeIndex {
   readonly #graph = new FileGraph();
   readonly #engine: SearchEngine;
   #nChunks = 0;
+  #computedFiles = 0;
 
   private constructor(options: CodeIndexOptions, stored: readonly StoredFile[]) {
     this.#options = options;
@@ -82,7 +89,8 @@ export class CodeIndex {
   }
 
   get statistics(): IndexStatistics {
-    return { files: this.#files.size, chunks: this.#nChunks, symbols: this.#symbols.size };
+    const { size: symbols } = this.#symbols;
+    return { files: this.#files.size, chunks: this.#nChunks, symbols, computedFiles: this.#computedFiles };
   }
 
   /** True if exactly this content is in the index under its path. */
@@ -100,10 +108,11 @@ export class CodeIndex {
     const fresh = changed.filter(({ key }) => !this.#stored.has(key));
     if (fresh.length > 0) {
       const syntaxes = await this.#options.analyse(fresh.map(({ path, text }) => ({ path, text })));
-      const chunks = fresh.map((file, index) => this.#chunksOf(file, syntaxes[index]!));
+      const chunks = await this.#allChunksOf(fresh, syntaxes);
       const files = fresh.map((file, index) => storedFile(file, syntaxes[index]!, chunks[index]!.length));
       await this.#options.store.add(files, chunks.flat());
       for (const file of files) this.#stored.set(file.key, file);
+      this.#computedFiles += files.length;
     }
     for (const { path, uri, key, changedMs } of changed) this.#show(this.#stored.get(key)!, { path, uri, changedMs });
   }
@@ -129,21 +138,30 @@ export class CodeIndex {
     return this.#engine.search(query, options);
   }
 
+  /** Chunks by words and vectors alone (`SearchEngine.fused`): what the retrieval bench measures. */
+  fused(...question: Parameters<SearchEngine["fused"]>): Promise<Fused[]> {
+    return this.#engine.fused(...question);
+  }
+
   /** Symbols for a query typed letter by letter (`SymbolTable.find`). */
   symbols(query: string, limit: number): SymbolEntry[] {
     return this.#symbols.find(query.trim(), limit);
   }
 
   /**
-   * Makes and merges indexes, and removes what no file of the workspace is any more, if that is worth it.
+   * Removes the oldest of what no file of the workspace is any more; nothing may be put meanwhile.
    * @param keepUnused So many files of other times may stay: a branch that comes back costs nothing.
    */
-  async tidy(keepUnused: number): Promise<void> {
+  async forgetUnused(keepUnused: number): Promise<void> {
     const used = new Set([...this.#files.values()].map(({ key }) => key));
     const unused = [...this.#stored.keys()].filter((key) => !used.has(key));
     const gone = unused.slice(0, Math.max(0, unused.length - keepUnused));
     for (const key of gone) this.#stored.delete(key);
     await this.#options.store.remove(gone);
+  }
+
+  /** Makes and merges the indexes of the store where that is worth it. */
+  async tidy(): Promise<void> {
     await this.#options.store.tidy();
   }
 
@@ -156,6 +174,22 @@ export class CodeIndex {
     this.#symbols.add(entries);
     this.#graph.put(graph);
     this.#nChunks += stored.chunks;
+  }
+
+  /** Gives way in between: searches wait for no more than a few files. */
+  async #allChunksOf(
+    files: readonly (IndexedText & { key: string })[],
+    syntaxes: readonly FileSyntax[],
+  ): Promise<StoredChunk[][]> {
+    const chunks: StoredChunk[][] = [];
+    let turnEnd = performance.now() + TURN_MS;
+    for (const [index, file] of files.entries()) {
+      chunks.push(this.#chunksOf(file, syntaxes[index]!));
+      if (performance.now() < turnEnd) continue;
+      await setImmediate();
+      turnEnd = performance.now() + TURN_MS;
+    }
+    return chunks;
   }
 
   #chunksOf({ path, text, key }: IndexedText & { key: string }, { parts }: FileSyntax): StoredChunk[] {

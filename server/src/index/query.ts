@@ -1,8 +1,9 @@
 // Reads a search query or a question into what to look for: words, quoted texts and paths.
-import { IDENTIFIER, isCompound, isStopWord, partsOf, stem, termsOf } from "./words.ts";
+import { IDENTIFIER, isCompound, isStopWord, partsOf, stem } from "./words.ts";
 
-/** Bits of a number tell which words occur in a chunk. */
+/** Longer texts are pasted rather than asked; each word costs time. */
 const MAX_WORDS = 24;
+const MIN_WORD_CHARS = 2;
 const MAX_QUERY_CHARS = 4000;
 const MIN_LITERAL_CHARS = 2;
 
@@ -18,8 +19,6 @@ const LINE_NUMBER = /(?<=\.[A-Za-z]\w{0,7}):\d+/g;
 export interface QueryWord {
   /** As written. */
   text: string;
-  /** Terms of the text index. */
-  terms: string[];
   stems: string[];
   /** `parseHeader` rather than `header`: surely a name. */
   compound: boolean;
@@ -64,10 +63,12 @@ function queryWords(text: string): QueryWord[] {
   const telling = all.filter((word) => !isStopWord(word));
   const words = new Map<string, QueryWord>();
   for (const word of telling.length > 0 ? telling : all) {
-    const terms = termsOf(word);
-    const key = terms.join(" ");
-    if (terms.length === 0 || words.has(key)) continue;
-    words.set(key, { text: word, terms, stems: [...new Set(partsOf(word).map(stem))], compound: isCompound(word) });
+    const parts = partsOf(word);
+    const compound = isCompound(word);
+    // A name is only itself; other words are the same in all their forms.
+    const key = compound ? `=${word.toLowerCase()}` : parts.map(stem).join(" ");
+    if (parts.every((part) => part.length < MIN_WORD_CHARS) || words.has(key)) continue;
+    words.set(key, { text: word, stems: [...new Set(parts.map(stem))], compound });
   }
   return [...words.values()].slice(0, MAX_WORDS);
 }

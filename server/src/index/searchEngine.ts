@@ -1,6 +1,6 @@
 // Finds places in the index for a question: by path, symbol, quoted text, words and vectors, ranked together.
 import type { Place } from "../protocol/messages.ts";
-import type { ChunkStore, FoundChunk, SearchLimits, TermWeight } from "./chunkStore.ts";
+import type { ChunkStore, FoundChunk, SearchLimits } from "./chunkStore.ts";
 import { codeWords } from "./codeWords.ts";
 import type { Embedder } from "./embedder.ts";
 import type { FileGraph } from "./fileGraph.ts";
@@ -9,7 +9,8 @@ import { type Fused, fuse } from "./fusion.ts";
 import { type Hit, rankPlaces, SCORES } from "./placeRanking.ts";
 import { type PathQuery, parseQuery, type Query } from "./query.ts";
 import { compareEntries, type SymbolEntry, type SymbolTable } from "./symbolTable.ts";
-import { termsOf, wholeTerm } from "./terms.ts";
+import { compoundsOf, tellingTerms, termsOf } from "./terms.ts";
+import { IDENTIFIER, partsOf, stem } from "./words.ts";
 
 /** Candidates of each kind; ranking beyond them would not be seen. */
 const MAX_CHUNKS = 100;
@@ -22,10 +23,15 @@ const MAX_LITERAL_HITS_PER_FILE = 5;
 const DEFAULT_LIMIT = 20;
 /** Chunks that are out of date are found too, and passed over; so many more are asked for. */
 const SPARE_CHUNKS = 50;
+/** Lines that are shown of a text outside of definitions. */
+const SHOWN_LINES = 40;
 /** A definition up to this length is shown whole, lines. */
 const MAX_SYMBOL_LINES = 60;
-/** No word of a question counts for nothing: it may be the only one. */
-const LEAST_IMPORTANCE = 0.02;
+/**
+ * Least dot product of a chunk that has no word of the question. Seen: "erase" and removing 0.33, "login" and secrets 0.30;
+ * words that nothing is about have their nearest chunk at 0.18 to 0.28.
+ */
+const LEAST_SIMILARITY = 0.29;
 
 /** A file that can be found. */
 export interface SearchableFile {
@@ -42,7 +48,7 @@ export interface SearchableFile {
 }
 
 export interface SearchEngineOptions {
-  store: Pick<ChunkStore, "searchTerms" | "searchVector" | "withTerms">;
+  store: Pick<ChunkStore, "searchTerms" | "searchVector" | "withTerms" | "containing">;
   embedder: Embedder;
   files: ReadonlyMap<string, SearchableFile>;
   symbols: SymbolTable;
@@ -102,29 +108,20 @@ export class SearchEngine {
     const { store, embedder, graph } = this.#options;
     const { terms = true, vectors = true, graph: withGraph = true } = parts;
     const limits: SearchLimits = { limit: MAX_CHUNKS + SPARE_CHUNKS, where: conditionOf(filters) };
+    const importance = (word: string) => embedder.importance(word);
     const [byTerms, byVector] = await Promise.all([
-      terms ? store.searchTerms(this.#weights(text), limits) : [],
+      terms ? store.searchTerms(tellingTerms(text, importance), limits) : [],
       vectors && codeWords(text).length > 0 ? store.searchVector(embedder.embedQuery(text), limits) : [],
     ]);
     return fuse({
       byTerms: this.#current(byTerms),
       byVector: this.#current(byVector),
       words: codeWords(text),
-      importance: (word) => embedder.importance(word),
+      compounds: compoundsOf(text),
+      importance,
       near: withGraph ? (weights) => graph.near(weights) : () => new Map(),
       focus,
     });
-  }
-
-  /** The words of a question, each as important as the embedder has learned, and identifiers as wholes. */
-  #weights(text: string): TermWeight[] {
-    const { embedder } = this.#options;
-    const weights = new Map<string, number>();
-    for (const term of termsOf(text)) {
-      const isWhole = term.startsWith(wholeTerm(""));
-      weights.set(term, isWhole ? 1 : Math.max(LEAST_IMPORTANCE, embedder.importance(term)));
-    }
-    return [...weights].map(([term, weight]) => ({ term, weight }));
   }
 
   /** Only what is the newest text of a file of the workspace. */
@@ -142,27 +139,49 @@ export class SearchEngine {
     if (query.words.length === 0) return [];
     const chunks = (await this.fused(text, focus, {}, filters)).slice(0, MAX_TEXT_HITS);
     const best = chunks[0]?.score ?? 1;
-    const wanted = new Map(query.words.map(({ text: word }) => [word, new Set(codeWords(word))]));
-    return chunks.map((chunk) => this.#textHit(chunk, (SCORES.text * chunk.score) / best, wanted));
+    const stems = new Set(query.words.flatMap((word) => word.stems));
+    const wanted = new Map(query.words.map(({ text: word }) => [word, new Set(termsOf(word))]));
+    return chunks
+      .map((chunk) => this.#textHit(chunk, (SCORES.text * chunk.score) / best, wanted, stems))
+      .filter((hit) => hit !== undefined);
   }
 
-  #textHit(chunk: Fused, score: number, wanted: ReadonlyMap<string, ReadonlySet<string>>): Hit {
+  /** @returns Undefined if it has neither a word of the question nor its meaning. */
+  #textHit(
+    chunk: Fused,
+    score: number,
+    wanted: ReadonlyMap<string, ReadonlySet<string>>,
+    stems: ReadonlySet<string>,
+  ): Hit | undefined {
     const file = this.#options.files.get(chunk.path)!;
-    const inChunk = new Set(codeWords(`${chunk.path} ${chunk.symbol} ${chunk.text}`));
+    const inChunk = new Set(termsOf(`${chunk.path} ${chunk.symbol} ${chunk.text}`));
     const words = [...wanted].filter(([, parts]) => [...parts].some((part) => inChunk.has(part))).map(([word]) => word);
+    if (words.length === 0 && chunk.similarity < LEAST_SIMILARITY) return undefined;
     const reason =
       words.length > 0 ? `${countWords(words.length)} of the query: ${words.join(", ")}` : "close in meaning";
-    const symbol = enclosingSymbol(file.symbols, chunk.startLine, chunk.endLine);
-    const range = symbol ?? { line: chunk.startLine, endLine: chunk.endLine };
+    const place = this.#placeIn(chunk, words.length === 0 ? new Set() : stems);
+    return { kind: "text", file, ...place, score, reason };
+  }
+
+  /** Where in a chunk to look: the definition around the line with most words of the question, else some lines around it. */
+  #placeIn(chunk: Fused, stems: ReadonlySet<string>): Pick<Hit, "startLine" | "endLine" | "symbol" | "preview"> {
+    const { startLine, endLine } = chunk;
+    const { symbols } = this.#options.files.get(chunk.path)!;
+    const lines = chunk.text.split("\n");
+    const counts = lines.map((line) => countOf(line, stems));
+    const most = Math.max(...counts);
+    const best = startLine + counts.indexOf(most);
+    const around = most === 0 ? enclosingSymbol(symbols, startLine, endLine) : enclosingSymbol(symbols, best, best);
+    if (around !== undefined) {
+      const { name, line, endLine: end = line, signature = name } = around;
+      return { startLine: line, endLine: end, symbol: name, preview: signature };
+    }
+    const first = Math.max(startLine, Math.min(best - SHOWN_LINES / 2, endLine - SHOWN_LINES + 1));
     return {
-      kind: "text",
-      file,
-      startLine: range.line,
-      endLine: range.endLine ?? chunk.endLine,
-      symbol: symbol?.name ?? (chunk.symbol.split(".").at(-1) || undefined),
-      score,
-      reason,
-      preview: firstLineOf(chunk.text),
+      startLine: first,
+      endLine: Math.min(endLine, first + SHOWN_LINES - 1),
+      symbol: chunk.symbol.split(".").at(-1) || undefined,
+      preview: most === 0 ? firstLineOf(chunk.text) : lines[best - startLine]!.trim(),
     };
   }
 
@@ -226,11 +245,17 @@ export class SearchEngine {
     return best;
   }
 
-  /** Exactly as written; ignoring case only if that finds nothing. */
+  /** Whole words are found at once; parts of words and signs only by looking into every chunk. */
   async #literalHits(literal: string, filters: QueryFilters): Promise<Hit[]> {
-    const terms = [...new Set(codeWords(literal))];
+    const { store } = this.#options;
     const limits: SearchLimits = { limit: MAX_LITERAL_CHUNKS, where: conditionOf(filters) };
-    const chunks = this.#current(await this.#options.store.withTerms(terms, limits));
+    const byWords = this.#literalHitsIn(await store.withTerms([...new Set(codeWords(literal))], limits), literal);
+    return byWords.length > 0 ? byWords : this.#literalHitsIn(await store.containing(literal, limits), literal);
+  }
+
+  /** Exactly as written; ignoring case only if that finds nothing. */
+  #literalHitsIn(found: readonly FoundChunk[], literal: string): Hit[] {
+    const chunks = this.#current(found);
     chunks.sort((a, b) => (a.path === b.path ? a.startLine - b.startLine : a.path < b.path ? -1 : 1));
     const exact = this.#occurrences(chunks, literal, (line) => line.includes(literal));
     if (exact.length > 0) return exact;
@@ -268,6 +293,14 @@ function enclosingSymbol(symbols: readonly SymbolEntry[], startLine: number, end
       endLine <= symbol.endLine &&
       symbol.endLine - symbol.line < MAX_SYMBOL_LINES,
   );
+}
+
+/** @returns How many of the words a line has. */
+function countOf(line: string, stems: ReadonlySet<string>): number {
+  const own = new Set((line.match(IDENTIFIER) ?? []).flatMap(partsOf).map(stem));
+  let count = 0;
+  for (const word of stems) if (own.has(word)) count++;
+  return count;
 }
 
 function firstLineOf(text: string): string {

@@ -5,22 +5,62 @@ import { codeWords } from "./codeWords.ts";
 const IDENTIFIER = /[\w$\u00c0-\u1fff\u3040-\ud7ff]+/g;
 /** Longer runs are hashes or encoded data, characters. */
 const MAX_IDENTIFIER_CHARS = 64;
+/** Scripts that are written without spaces are found by pairs of characters. */
+const UNSPACED = /[\u3040-\ud7ff]{3,}/g;
 /** Keeps wholes apart from words: `parsing` is no whole match for `Parsing()`. */
 const WHOLE = "=";
+/**
+ * Words of a question below this importance are not searched for. Chosen on the tune half of the retrieval bench: as good
+ * there as weighing each word by its importance (MRR 39.2 both, 36.8 with all words), and six times as fast in LanceDB.
+ */
+const LEAST_IMPORTANCE = 0.4;
+
+/** Terms of identifiers, most of which occur again soon. */
+const remembered = new Map<string, readonly string[]>();
+const MAX_REMEMBERED = 50_000;
 
 /** `parseHeader(x)` gives parse, header and =parseheader. @returns In the order of the text, with repetitions. */
 export function termsOf(text: string): string[] {
   const terms: string[] = [];
-  for (const [identifier] of text.matchAll(IDENTIFIER)) {
-    if (identifier.length > MAX_IDENTIFIER_CHARS) continue;
-    const words = codeWords(identifier);
-    for (const word of words) terms.push(word);
-    if (words.length > 1) terms.push(wholeTerm(identifier));
+  for (const identifier of text.match(IDENTIFIER) ?? []) {
+    if (identifier.length <= MAX_IDENTIFIER_CHARS) for (const term of termsOfIdentifier(identifier)) terms.push(term);
   }
   return terms;
 }
 
+function termsOfIdentifier(identifier: string): readonly string[] {
+  const known = remembered.get(identifier);
+  if (known !== undefined) return known;
+  const words = codeWords(identifier);
+  const terms = (identifier.match(UNSPACED) ?? []).flatMap(pairsOf).concat(words);
+  if (words.length > 1) terms.push(wholeTerm(identifier));
+  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+  remembered.set(identifier, terms);
+  return terms;
+}
+
+/**
+ * What to search for: the words that say something and the identifiers of a question, each once; all of its words if none
+ * says much.
+ * @param importance How much a word says, 0 to 1, as the embedder has learned.
+ */
+export function tellingTerms(text: string, importance: (word: string) => number): string[] {
+  const terms = [...new Set(termsOf(text))];
+  const telling = terms.filter((term) => term.startsWith(WHOLE) || importance(term) >= LEAST_IMPORTANCE);
+  return telling.length > 0 ? telling : terms;
+}
+
+/** @returns The identifiers of several words in a text, each once: a question with `parseHeader` surely means that name. */
+export function compoundsOf(text: string): string[] {
+  const identifiers = new Set(text.match(IDENTIFIER) ?? []);
+  return [...identifiers].filter((name) => name.length <= MAX_IDENTIFIER_CHARS && codeWords(name).length > 1);
+}
+
 /** The term of an identifier as a whole, whatever its capitals. */
-export function wholeTerm(identifier: string): string {
+function wholeTerm(identifier: string): string {
   return WHOLE + identifier.toLowerCase();
+}
+
+function pairsOf(run: string): string[] {
+  return Array.from({ length: run.length - 1 }, (_, at) => run.slice(at, at + 2));
 }

@@ -1,8 +1,7 @@
-// Splits code and questions into the words that the search compares; knows nothing of files or ranking.
+// The words and word stems of names and questions, for symbols and paths; texts are compared by codeWords.ts and terms.ts.
 
 /** Longer runs are hashes or encoded data, characters. */
 const MAX_IDENTIFIER_CHARS = 64;
-const MIN_WORD_CHARS = 2;
 /** Shorter words are left as they are: cutting endings from them makes different words equal. */
 const MIN_STEM_CHARS = 3;
 
@@ -36,18 +35,6 @@ export function partsOf(identifier: string): string[] {
     else parts.push(part.toLowerCase());
   }
   return parts;
-}
-
-/**
- * @param identifier One match of {@link IDENTIFIER}.
- * @returns What is stored and compared: the stem of each word and, for an identifier of several words, the whole.
- */
-export function termsOf(identifier: string): string[] {
-  const parts = partsOf(identifier);
-  const terms = new Set(parts.filter((part) => part.length >= MIN_WORD_CHARS).map(stem));
-  // The mark keeps wholes apart from stems, so that `Parsing` is no whole match for `pars`.
-  if (parts.length > 1) terms.add(`=${identifier.toLowerCase()}`);
-  return [...terms];
 }
 
 /** @returns True for `parseHeader` and `parse_header`: nobody writes such a word unless the identifier is meant. */

@@ -95,6 +95,18 @@ export interface OverlayStatus {
   onlyNamed: number;
 }
 
+/** How far the search index is. */
+export interface IndexStatus {
+  /** "indexing": searches find what is indexed so far; "off": it failed too often, nothing is found. */
+  phase: "indexing" | "ready" | "off";
+  /** Files that can be found. */
+  files: number;
+  totalFiles: number;
+  chunks: number;
+  /** Size on disk when it was last ready; 0: kept in memory. */
+  bytes?: number;
+}
+
 /** Shown with everything that the demo model produced. */
 export const DEMO_NOTICE = "Demo model: for trying the mechanics, not for answers.";
 
@@ -110,6 +122,8 @@ export interface Status {
   overlay?: OverlayStatus;
   /** Set while reading or compaction waits. */
   hold?: HoldReason;
+  /** Absent until something was asked about the workspace. */
+  index?: IndexStatus;
   /** Why the last completion showed nothing, or its figures. */
   lastCompletion?: { reason: string; figures?: Figures };
   /** How often the engine process was restarted in this session. */
@@ -142,6 +156,8 @@ export interface PrefillOutcome {
   leftOut: { path: string; reason: string }[];
   savedBytes?: number;
   savedMs?: number;
+  /** Tokens of this base that are on disk now: after a restart the reading goes on behind them. */
+  savedTokens: number;
   restoredMs?: number;
   notes: string[];
 }
@@ -323,6 +339,8 @@ export interface SearchParams {
   query: string;
   /** Most places to return; default 20. */
   limit?: number;
+  /** Wait until the whole workspace is indexed; else a search gives what is found so far in a large one. */
+  whole?: boolean;
 }
 
 /** Client → server: places by symbol and text; works without a model. */

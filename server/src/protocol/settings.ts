@@ -37,6 +37,10 @@ export interface FathomSettings {
     thinking: boolean;
     maxTokens: number;
   };
+  search: {
+    /** Answer the editor's search for symbols from the index; languages with a server of their own answer it twice then. */
+    workspaceSymbols: boolean;
+  };
 }
 
 export const DEFAULT_SETTINGS: FathomSettings = {
@@ -52,6 +56,7 @@ export const DEFAULT_SETTINGS: FathomSettings = {
   },
   completion: { enabled: true, maxTokens: 96 },
   chat: { thinking: false, maxTokens: 1024 },
+  search: { workspaceSymbols: true },
 };
 
 /** Section of the settings in VS Code and in `workspace/configuration`. */
@@ -72,6 +77,7 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
   const context = group("context");
   const completion = group("completion");
   const chat = group("chat");
+  const search = group("search");
   const settings: FathomSettings = {
     model: {
       path: read.text(model.path, d.model.path, "model.path"),
@@ -101,6 +107,9 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
     chat: {
       thinking: read.flag(chat.thinking, d.chat.thinking, "chat.thinking"),
       maxTokens: read.integer(chat.maxTokens, 1, 32_768, d.chat.maxTokens, "chat.maxTokens"),
+    },
+    search: {
+      workspaceSymbols: read.flag(search.workspaceSymbols, d.search.workspaceSymbols, "search.workspaceSymbols"),
     },
   };
   return { settings, problems };

@@ -11,7 +11,7 @@ export interface FileSyntax {
   references: string[];
   /** Modules or files that are imported, as written but without quotes, each once. */
   imports: string[];
-  /** What the index needs besides; only where it was asked for. */
+  /** What the index needs besides; only where it was asked for, and then there is no outline. */
   parts?: { chunks: FileChunk[]; symbols: SymbolSpan[] };
 }
 

@@ -93,6 +93,11 @@ describe("cli arguments", () => {
     assert.deepEqual(long, []);
   });
 
+  it("says of the map that it reads a little", () => {
+    const words = helpText("map").replace(/\s+/g, " ");
+    assert.match(words, /at most 2,048 tokens that are missing in it are read/);
+  });
+
   it("names every command in the help, and its options in its own", () => {
     const overview = helpText();
     for (const [name, { summary, options }] of Object.entries(COMMANDS)) {

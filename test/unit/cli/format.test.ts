@@ -48,6 +48,7 @@ const OUTCOME: PrefillOutcome = {
   origin: "computed",
   files: 3,
   outlines: 0,
+  savedTokens: 0,
   leftOut: [],
   notes: [],
 };

@@ -15,6 +15,13 @@ const SNAPSHOTS = { dir: "/snapshots/mine", quotaBytes: 1e9 };
 const code = (name: string) => Array.from({ length: 200 }, (_, line) => `let ${name}${line} = ${line};\n`).join("");
 
 /** A workspace on disk, with an engine that has read what `read` names. */
+interface Choice {
+  record: BaseRecord;
+  changed: string[];
+  isNew: boolean;
+  replacesForbidden: boolean;
+}
+
 interface World {
   root: string;
   chooser: BaseChooser;
@@ -29,8 +36,10 @@ interface World {
     forgotten: number;
     notes: string[];
     laidOut: number;
+    /** Paths that rules keep out. */
+    excluded: string[];
   };
-  choose: (some?: Partial<ChooseRequest>) => Promise<{ record: BaseRecord; changed: string[]; isNew: boolean }>;
+  choose: (some?: Partial<ChooseRequest>) => Promise<Choice>;
   /** Lays out the workspace as it is, and keeps the record as one that was read whole. */
   remember: () => Promise<BaseRecord>;
 }
@@ -47,6 +56,7 @@ function withWorld(tree: Tree, test: (world: World) => Promise<void>): Promise<v
       forgotten: 0,
       notes: [] as string[],
       laidOut: 0,
+      excluded: [] as string[],
     };
     const folders = [{ name: "repo", path: root }];
     const info = () => ({
@@ -73,6 +83,7 @@ function withWorld(tree: Tree, test: (world: World) => Promise<void>): Promise<v
         files: () => collectFiles(folders),
         fileOf: () => undefined,
         placeOf: (path: string) => join(root, path),
+        isExcluded: (path: string) => state.excluded.includes(path),
         forget: () => {
           state.forgotten += 1;
         },
@@ -103,8 +114,8 @@ function withWorld(tree: Tree, test: (world: World) => Promise<void>): Promise<v
         ...some,
       } as unknown as ChooseRequest;
       const known = [...records, ...(some.serving === undefined ? [] : [some.serving])];
-      const { record, changed } = await chooser.choose(request);
-      return { record, changed: [...changed], isNew: !known.includes(record) };
+      const { record, changed, replacesForbidden } = await chooser.choose(request);
+      return { record, changed: [...changed], isNew: !known.includes(record), replacesForbidden };
     };
     const remember = async () => {
       const { record } = await choose({ force: true });
@@ -142,6 +153,19 @@ describe("the choice of a base", () => {
         changed.sort(),
         ["a.ts", "b.ts", "new.ts"].map((name) => fileUri(join(root, name))),
       );
+    }));
+
+  it("takes no base with a file that rules keep out by now, and says that it is to go", () =>
+    withWorld(TREE, async ({ root, choose, remember, state }) => {
+      const before = await remember();
+      assert.deepEqual((await choose()).replacesForbidden, false);
+      await writeInto(root, ".fathomignore", "a.ts\n");
+      state.excluded = ["a.ts"];
+      for (const serving of [undefined, before]) {
+        const { record, isNew, replacesForbidden } = await choose({ serving });
+        assert.deepEqual([isNew, replacesForbidden], [true, true]);
+        assert.ok(record.files.every(({ path }) => path !== "a.ts"));
+      }
     }));
 
   it("finds the base of the other branch again, in both directions", () =>

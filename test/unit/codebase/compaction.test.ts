@@ -14,7 +14,13 @@ import { deferred } from "../../fakes/deferred.ts";
 import { FakeClock } from "../../fakes/fakeClock.ts";
 
 const BASE_TOKENS = 100_000;
-const NO_CHANGES: OverlayLoad = { tokens: 0, onlyNamed: 0, tooMany: false, baseTokens: BASE_TOKENS };
+const NO_CHANGES: OverlayLoad = {
+  tokens: 0,
+  onlyNamed: 0,
+  tooMany: false,
+  holdsForbidden: false,
+  baseTokens: BASE_TOKENS,
+};
 const LONG: OverlayLoad = { ...NO_CHANGES, tokens: mostChanges(BASE_TOKENS) + 1 };
 const SWITCH: OverlayLoad = { ...NO_CHANGES, tooMany: true };
 
@@ -67,6 +73,7 @@ describe("compaction is due", () => {
   check("while a small base has few changes", { ...NO_CHANGES, baseTokens: 100, tokens: mostChanges(100) }, false);
   check("when a changed file has no room", { ...NO_CHANGES, onlyNamed: 1 }, true);
   check("when many files changed at once", SWITCH, true);
+  check("when the base holds what must not be read any more", { ...NO_CHANGES, holdsForbidden: true }, true);
 });
 
 describe("compaction waits", () => {

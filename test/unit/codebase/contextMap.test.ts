@@ -5,8 +5,10 @@ import fc from "fast-check";
 import type { SnapshotInfo } from "../../../engine/src/api.ts";
 import { type ContextMapOptions, contextMap } from "../../../server/src/codebase/contextMap.ts";
 import type { OverlayEntry } from "../../../server/src/codebase/overlay.ts";
-import type { BaseFile, LeftOut, WorkspaceFile } from "../../../server/src/codebase/workspaceFile.ts";
+import { NOTHING_READ } from "../../../server/src/codebase/readingTexts.ts";
+import type { BaseFile, LeftOut, WorkspaceFile, WorkspaceFolder } from "../../../server/src/codebase/workspaceFile.ts";
 import type { ReaderView } from "../../../server/src/codebase/workspaceReader.ts";
+import { placeIn, rootsOf } from "../../../server/src/codebase/workspaceRoots.ts";
 import type { ContextMap, ContextMapFile } from "../../../server/src/protocol/messages.ts";
 import { DEFAULT_SETTINGS } from "../../../server/src/protocol/settings.ts";
 import { fileUri } from "../../../server/src/uris.ts";
@@ -28,11 +30,7 @@ function mapOf({ view, files = [], options }: World): Promise<ContextMap> {
     session: { active: { info: INFO }, assertTrusted: () => {} } as unknown as ContextMapOptions["session"],
     settings: { current: DEFAULT_SETTINGS },
     status: { current: { state: "ready", message: "", engineRestarts: 0 } },
-    workspace: {
-      name: "repo",
-      folders: [{ name: "repo", path: "/repo" }],
-      files: async () => ({ files, leftOut: [] }),
-    },
+    workspace: workspaceOf([{ name: "repo", path: "/repo" }], files),
     reader: { view: async () => ({ ...nothing, ...view }) },
     speeds: { of: async () => 123 },
     snapshotDir: "/data/snapshots/mine",
@@ -70,7 +68,17 @@ describe("context map", () => {
       base("c.ts", "outline", 4),
       base("d.ts", "path", 9),
     ];
-    const { files: shown } = await mapOf({ view: { files } });
+    const { files: stopped } = await mapOf({ view: { files } });
+    assert.match(stopped[1]!.reason, /^not there: the reading was stopped/);
+    const reading = {
+      ...NOTHING_READ,
+      purpose: "base" as const,
+      phase: "prefill" as const,
+      doneFiles: 1,
+      totalFiles: 3,
+    };
+    const status = { current: { state: "reading" as const, message: "", engineRestarts: 0, reading } };
+    const { files: shown } = await mapOf({ view: { files }, options: { status } });
     assert.deepEqual(
       shown.map(({ path, reason }) => [path, /^will be there soon/.test(reason)]),
       [
@@ -165,11 +173,7 @@ describe("context map", () => {
     withTree({ "repo/large.bin": "x".repeat(35), "secret.txt": "x", "repo/dir/a": "1" }, async (root) => {
       const leftOut = ["large.bin", "gone.bin", "dir/", "../secret.txt"].map((path) => ({ path, reason: "why" }));
       const repo = join(root, "repo");
-      const workspace = {
-        name: "repo",
-        folders: [{ name: "repo", path: repo }],
-        files: async () => ({ files: [], leftOut: [] }),
-      };
+      const workspace = workspaceOf([{ name: "repo", path: repo }]);
       const { files } = await mapOf({ view: { leftOut }, options: { workspace } });
       const none = { uri: undefined, form: "out", tokens: 0, reason: "why" };
       assert.deepEqual(files, [
@@ -180,11 +184,11 @@ describe("context map", () => {
       ]);
     }));
 
-  it("finds left-out files of several folders by the folder's name", () =>
-    withTree({ "one/a.bin": "x".repeat(7), "two/b.bin": "x".repeat(14) }, async (root) => {
-      const folders = ["one", "two"].map((name) => ({ name, path: join(root, name) }));
-      const leftOut = ["one/a.bin", "two/b.bin", "three/c.bin"].map((path) => ({ path, reason: "why" }));
-      const workspace = { name: "one+two", folders, files: async () => ({ files: [], leftOut: [] }) };
+  it("finds left-out files of several folders, also of those with equal names", () =>
+    withTree({ "one/src/a.bin": "x".repeat(7), "two/src/b.bin": "x".repeat(14) }, async (root) => {
+      const folders = ["one", "two"].map((name) => ({ name: "src", path: join(root, name, "src") }));
+      const leftOut = ["src/a.bin", "src (2)/b.bin", "src/b.bin"].map((path) => ({ path, reason: "why" }));
+      const workspace = workspaceOf(folders);
       const { files } = await mapOf({ view: { leftOut }, options: { workspace } });
       assert.deepEqual(
         files.map(({ tokens }) => tokens),
@@ -241,6 +245,11 @@ describe("context map", () => {
     assert.match(map.arithmetic[0]!, /^No model is loaded/);
   });
 });
+
+function workspaceOf(folders: WorkspaceFolder[], files: WorkspaceFile[] = []): ContextMapOptions["workspace"] {
+  const placeOf = (path: string) => placeIn(rootsOf(folders), path);
+  return { name: "repo", placeOf, files: async () => ({ files, leftOut: [] }) };
+}
 
 function base(path: string, form: BaseFile["form"], tokens: number): BaseFile {
   return { path, form, text: "", hash: "", tokens, reason: `reason of ${path}` };

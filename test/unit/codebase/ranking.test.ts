@@ -72,7 +72,34 @@ describe("ranking by worth", () => {
     const reasons = new Map(rankByWorth(files, NO_FOCUS).map(({ file: { path }, reason }) => [path, reason]));
     assert.match(reasons.get("f1")!, /^among the most used files \(rank [12] of 40\)$/);
     assert.equal(reasons.get("f39"), "among the files that changed last");
-    assert.equal(reasons.get("f30"), "short, so it takes little room");
+    assert.equal(reasons.get("f30"), "there was room for it");
+  });
+
+  it("calls nothing most used where nothing uses more than others, and nothing short where all are alike", () => {
+    const check = (files: AnalysedFile[], expected: string[]) => {
+      const reasons = new Map(rankByWorth(files, NO_FOCUS).map(({ file: { path }, reason }) => [path, reason]));
+      assert.deepEqual(
+        files.map(({ file: { path } }) => reasons.get(path)),
+        expected,
+      );
+    };
+    const last = "among the files that changed last";
+    const room = "there was room for it";
+    check(
+      several(19, (index) => file(`f${index}`)),
+      [...Array<string>(16).fill(room), last, last, last],
+    );
+    // Each uses the next one, so all ranks are equal; of 19, rounding puts some above the mean.
+    check(
+      several(19, (index) => file(`f${index}`, { references: [`f${(index + 1) % 19}`] })),
+      [...Array<string>(16).fill(room), last, last, last],
+    );
+    const lengths = [10, 20, 30, 40, 50, 60, 70, 80];
+    const short = "short, so it takes little room";
+    check(
+      lengths.map((length, index) => file(`f${index}`, { text: "x".repeat(length) })),
+      [short, short, short, short, room, room, room, last],
+    );
   });
 
   it("keeps the order when one file gains a few uses and another a few words", () => {

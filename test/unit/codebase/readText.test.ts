@@ -77,6 +77,8 @@ describe("readText", () => {
     const token = `gh${"p_"}${"a1B2c3D4e5".repeat(4)}`;
     const reason = reasonAgainst("a.ts", `one\ntwo ${token}\n`);
     assert.equal(reason, "secret: looks like it holds a GitHub token (line 2)");
+    const npm = reasonAgainst("a.ts", `np${"m_"}${"a1B2c3D4e5".repeat(4).slice(4)}\n`);
+    assert.equal(npm, "secret: looks like it holds an npm token (line 1)");
   });
 
   it("has nothing for a file that is gone, and a reason for a folder and a link", () =>

@@ -1,7 +1,7 @@
 // Tests that files with secrets are recognised by name and by content, and that ordinary code is not.
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { secretByName, secretInText } from "../../../server/src/codebase/secrets.ts";
+import { secretByName, secretInText, withArticle } from "../../../server/src/codebase/secrets.ts";
 
 /** Random-looking letters; every fake token is assembled here, so that this file holds none. */
 function letters(count: number, alphabet = "aB3dE5fGh7JkL9mNpQ2rSt"): string {
@@ -111,6 +111,16 @@ describe("secrets", () => {
       assert.deepEqual(secretInText(path, `first\n\n${text}\nlast\n`), { kind, line: 3 });
     });
   }
+  it("names every kind with its article", () => {
+    const kinds = new Set([...SECRET_TEXTS.map(([kind]) => kind), "environment file", "credential store"]);
+    const withAn = [...kinds].filter((kind) => withArticle(kind) === `an ${kind}`).sort();
+    assert.deepEqual(withAn, [
+      ...["API key", "AWS key id", "AWS secret key", "Atlassian token", "Azure storage key"],
+      ...["age key", "environment file", "npm token"],
+    ]);
+    for (const kind of kinds) if (!withAn.includes(kind)) assert.equal(withArticle(kind), `a ${kind}`);
+  });
+
   it("is done with any text in time that grows with its length", () => {
     const pieces = fc.constantFrom(
       ...[

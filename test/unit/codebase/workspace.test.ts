@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CancellationToken, FileChangeType, type InitializeParams } from "vscode-languageserver/node";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
 import { Documents } from "../../../server/src/documents.ts";
+import { fileUri } from "../../../server/src/uris.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
 import { FakeIndex } from "../../fakes/fakeIndex.ts";
 import { countingReads, Overlaid } from "./overlaid.ts";
@@ -286,6 +287,31 @@ describe("workspace folders", () => {
       },
       ["one", "two"],
     );
+  });
+
+  it("of the same name have different paths, the same in whatever order they are open", async () => {
+    await withTree({ "client/src/a.ts": "a\n", "server/src/a.ts": "a\n" }, async (root) => {
+      const folders = ["client", "server"].map((name) => ({ name: "src", uri: fileUri(join(root, name, "src")) }));
+      const known = [folders, folders.toReversed()].map(async (workspaceFolders) => {
+        const { connection } = new FakeEditor();
+        const params = { workspaceFolders } as unknown as InitializeParams;
+        const workspace = new Workspace(params, new Documents(connection), new FakeIndex());
+        const { files } = await workspace.files();
+        const places = files.map(({ path, absolutePath }) => [path, absolutePath]);
+        assert.deepEqual(
+          places,
+          files.map(({ path }) => [path, workspace.placeOf(path)]),
+        );
+        return { places, key: workspace.key, name: workspace.name };
+      });
+      const [one, other] = await Promise.all(known);
+      assert.deepEqual(one, other);
+      assert.deepEqual(one?.places, [
+        ["src (2)/a.ts", join(root, "server/src/a.ts")],
+        ["src/a.ts", join(root, "client/src/a.ts")],
+      ]);
+      assert.equal(one?.name, "src+src (2)");
+    });
   });
 
   it("are none without a folder on this disk", async () => {

@@ -38,6 +38,9 @@ function world(options: { folders?: number; snapshots?: boolean } = {}) {
     resets: [] as string[][],
     entered: [] as boolean[],
     left: 0,
+    holdsForbidden: false,
+    keptOnly: [] as string[],
+    removed: [] as string[][],
   };
   const chosenFor: ChooseRequest[] = [];
   const active = { info: { contextTokens: CONTEXT_TOKENS, modelHash: "m", gpu: "CPU" } };
@@ -60,7 +63,15 @@ function world(options: { folders?: number; snapshots?: boolean } = {}) {
   const notices = new Notices((line) => logged.push(line));
   const context = { ...DEFAULT_SETTINGS.context, snapshots };
   const reader = new WorkspaceReader({
-    engine: { prefill: (request: PrefillRequest, hooks: PrefillHooks = {}) => enginePrefill(calls, request, hooks) },
+    engine: {
+      prefill: (request: PrefillRequest, hooks: PrefillHooks = {}) => enginePrefill(calls, request, hooks),
+      listSnapshots: async () => [
+        { id: "new", workspace: "mine", layoutHash: "l" },
+        { id: "old", workspace: "mine", layoutHash: "o" },
+        { id: "foreign", workspace: "other", layoutHash: "o" },
+      ],
+      removeSnapshots: async (_root: string, ids: string[]) => state.removed.push(ids),
+    },
     session,
     settings: { current: { ...DEFAULT_SETTINGS, context } },
     status,
@@ -77,8 +88,9 @@ function world(options: { folders?: number; snapshots?: boolean } = {}) {
       choose: async (request: ChooseRequest) => {
         request.signal.throwIfAborted();
         chosenFor.push(request);
-        return chosen(state.next);
+        return { ...chosen(state.next), replacesForbidden: state.holdsForbidden };
       },
+      holdsForbidden: () => state.holdsForbidden,
       budget: async () => ({ baseTokens: 1, sentences: ["plan"] }),
     },
     records: {
@@ -86,6 +98,7 @@ function world(options: { folders?: number; snapshots?: boolean } = {}) {
         if (state.saveFails) throw new Error("ENOSPC");
         state.saved.push(createdAt);
       },
+      keepOnly: async ({ createdAt }: BaseRecord) => state.keptOnly.push(createdAt),
     },
     speeds: {
       remember: async () => {
@@ -136,6 +149,10 @@ describe("a reading", () => {
     assert.deepEqual([state.saved, state.remembered, state.left, ended], [["a"], 1, 1, 1]);
     assert.equal(reader.base, "whole");
     assert.equal(reader.roomTokens, CONTEXT_TOKENS - TOTAL_TOKENS);
+    assert.deepEqual(
+      [0, 1001, 99_999].map((taken) => reader.overlayRoom(taken)),
+      [3500, 2999, 0],
+    );
     assert.equal(status.current.state, "ready");
     assert.equal(status.current.reading, undefined);
     assert.match(status.current.message, /1 files and the outlines of 1, 1,000 tokens read\.$/);
@@ -341,6 +358,18 @@ describe("a compaction", () => {
   });
 });
 
+describe("a base with what must not be read any more", () => {
+  it("makes a new one due, and goes with all other states of the workspace once that is whole", async () => {
+    const { reader, state, readWhole } = world();
+    await readWhole("a");
+    assert.deepEqual([state.removed, state.keptOnly], [[], []]);
+    state.holdsForbidden = true;
+    assert.equal((await reader.measureOverlay())?.holdsForbidden, true);
+    await readWhole("b");
+    assert.deepEqual([state.removed, state.keptOnly], [[["old"]], ["b"]]);
+  });
+});
+
 describe("what follows a base", () => {
   it("is measured and told only when it changed", async () => {
     const { reader, status, parts, readWhole } = world();
@@ -350,6 +379,7 @@ describe("what follows a base", () => {
       tokens: 0,
       onlyNamed: 0,
       tooMany: false,
+      holdsForbidden: false,
       baseTokens: TOTAL_TOKENS,
     });
     assert.equal(status.current.overlay, undefined);
@@ -358,6 +388,7 @@ describe("what follows a base", () => {
       tokens: 50,
       onlyNamed: 3,
       tooMany: true,
+      holdsForbidden: false,
       baseTokens: TOTAL_TOKENS,
     });
     assert.deepEqual(status.current.overlay, { files: 5, tokens: 50, onlyNamed: 3 });
@@ -447,5 +478,12 @@ function chosen(name: string): ChosenBase {
   };
   const budget = { baseTokens: 1, reserveTokens: 1, limit: "window", sentences: [] } as const;
   const leftOut = [{ path: "set.bin", reason: "binary" }];
-  return { record, byUri: new Map(), changed: ["file:///chosen"], leftOut, budget: { ...budget, sentences: [] } };
+  return {
+    record,
+    byUri: new Map(),
+    changed: ["file:///chosen"],
+    leftOut,
+    budget: { ...budget, sentences: [] },
+    replacesForbidden: false,
+  };
 }

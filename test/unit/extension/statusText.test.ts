@@ -154,3 +154,20 @@ describe("what changed since", () => {
     assert.equal(read, "80,000 tokens of 212 files and 7 outlines, 4 left out, restored from disk");
   });
 });
+
+describe("the search index", () => {
+  const cases: [index: Status["index"], expected: string | undefined][] = [
+    [undefined, undefined],
+    [{ phase: "indexing", files: 64, totalFiles: 1200, chunks: 900 }, "indexing, 64 of 1,200 files so far"],
+    [{ phase: "ready", files: 1200, totalFiles: 1200, chunks: 34_000 }, "1,200 files in 34,000 chunks"],
+    [
+      { phase: "ready", files: 12, totalFiles: 12, chunks: 34, bytes: 2_700_000 },
+      "12 files in 34 chunks, 3 MB on disk",
+    ],
+    [{ phase: "ready", files: 12, totalFiles: 12, chunks: 34, bytes: 0 }, "12 files in 34 chunks, in memory"],
+    [{ phase: "off", files: 0, totalFiles: 12, chunks: 0 }, "off, see the log"],
+  ];
+  for (const [index, expected] of cases) {
+    it(`${index?.phase}: ${expected}`, () => assert.equal(fact(status(index && { index }), "Search"), expected));
+  }
+});

@@ -74,6 +74,7 @@ const OUTCOME: PrefillOutcome = {
   origin: "computed",
   files: 12,
   outlines: 0,
+  savedTokens: 0,
   leftOut: [],
   notes: [],
 };

@@ -1,13 +1,12 @@
 // Tests that one place is one hit, however many ways it was found.
 import assert from "node:assert/strict";
-import { SearchIndex } from "../../../server/src/index/search.ts";
+import { indexOf } from "./indexed.ts";
 
 const TEXT = "const other = 1;\n\nexport function parseHeader(text: string) {\n  return text.trim();\n}\n";
 
 async function linesFound(query: string): Promise<string[]> {
-  const index = new SearchIndex();
-  await index.update([{ path: "a.ts", uri: "file:///a.ts", text: TEXT }]);
-  return index.search(query).map(({ startLine, endLine, symbol }) => `${startLine}-${endLine} ${symbol ?? ""}`.trim());
+  const places = await (await indexOf({ "a.ts": TEXT })).search(query);
+  return places.map(({ startLine, endLine, symbol }) => `${startLine}-${endLine} ${symbol ?? ""}`.trim());
 }
 
 describe("ranking", () => {

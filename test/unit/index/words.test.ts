@@ -1,7 +1,8 @@
 // Tests how code and questions are split into words, and how a query is read.
 import assert from "node:assert/strict";
 import { parseQuery } from "../../../server/src/index/query.ts";
-import { partsOf, stem, termsOf } from "../../../server/src/index/words.ts";
+import { termsOf } from "../../../server/src/index/terms.ts";
+import { partsOf, stem } from "../../../server/src/index/words.ts";
 
 const PARTS: [identifier: string, parts: string[]][] = [
   ["parseHeader", ["parse", "header"]],
@@ -39,9 +40,11 @@ describe("words", () => {
     });
   }
 
-  it("keeps the whole of a compound beside its words", () => {
-    assert.deepEqual(termsOf("parseHeader"), ["pars", "head", "=parseheader"]);
-    assert.deepEqual(termsOf("header"), ["head"]);
+  it("keeps the whole of a compound beside its words, and pairs of a script without spaces", () => {
+    assert.deepEqual(termsOf("parseHeader(x)"), ["parse", "header", "=parseheader"]);
+    assert.deepEqual(termsOf("header"), ["header"]);
+    assert.deepEqual(new Set(termsOf("文件系统")), new Set(["文件系统", "文件", "件系", "系统"]));
+    assert.deepEqual(termsOf("文件"), ["文件"]);
   });
 });
 
@@ -49,7 +52,9 @@ describe("query", () => {
   const cases: [text: string, words: string[], literals: string[], paths: string[]][] = [
     ["where is the chat template rendered?", ["chat", "template", "rendered"], [], []],
     ["where is it", ["where", "is", "it"], [], []],
-    ["parse parsing parseFile", ["parse", "parseFile"], [], []],
+    ["parse parsing parseFile parsefile", ["parse", "parseFile", "parsefile"], [], []],
+    ["parseFile parse_file PARSE_FILE", ["parseFile", "parse_file"], [], []],
+    ["x 7 ab", ["ab"], [], []],
     ['find "not a function" and `x.y`', ["find", "function"], ["not a function", "x.y"], ["x.y"]],
     ["don't look for what's 'this one'", ["don"], ["this one"], []],
     ["src/main.ts:12 and ./lib/", ["src", "main", "ts", "lib"], [], ["src/main.ts:12", "lib/"]],

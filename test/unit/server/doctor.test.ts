@@ -73,6 +73,20 @@ interface Changes {
   noModel?: string;
   snapshots?: SnapshotInfo[];
   storageDir?: string;
+  index?: DoctorOptions["index"];
+}
+
+const INDEXED = {
+  files: 1200,
+  totalFiles: 1200,
+  chunks: 34_000,
+  symbols: 5600,
+  computedFiles: 0,
+  bytes: 70 * 1024 ** 2,
+};
+
+function indexWith(changes: Partial<typeof INDEXED> = {}): DoctorOptions["index"] {
+  return { failure: undefined, statistics: async () => ({ ...INDEXED, ...changes }) };
 }
 
 describe("doctor", () => {
@@ -109,6 +123,8 @@ describe("doctor", () => {
       settings: { current: DEFAULT_SETTINGS },
       status: { current: { ...STATUS, ...changes.status } },
       workspace: { name: "work", folders, files: async () => ({ files: [], leftOut: [] }) },
+      index: changes.index ?? indexWith(),
+      speeds: { of: async () => undefined },
       reader: { view: async () => ({ files: [], leftOut: [], frontTokens: 0, budget, overlay: [] }) },
       storageDir: changes.storageDir ?? storage,
       snapshotDir: join(storage, "snapshots", "own"),
@@ -176,6 +192,22 @@ describe("doctor", () => {
     const overlay = { files: 4, tokens: 120, onlyNamed: 1 };
     await check("workspace", { status: { base, overlay } }, "good", /4 changed since, 120 tokens .*1 only named$/);
     await check("reading", { status: { hold: "battery" } }, "warning", /mains power/);
+  });
+
+  it("says what can be found, and where the index is kept", async () => {
+    const topic = "search";
+    await check(
+      topic,
+      {},
+      "good",
+      /^1,200 files, 34,000 chunks, 5,600 symbols; 70 MiB on disk; 0 files parsed since the start$/,
+    );
+    await check(topic, { index: indexWith({ files: 7 }) }, "good", /^7 of 1,200 files so far, /);
+    await check(topic, { index: indexWith({ bytes: 0 }) }, "warning", /; kept in memory; /);
+    const failure = "The search index stays off.";
+    const off = { failure, statistics: () => Promise.reject(new Error("stopped")) };
+    await check(topic, { index: off }, "bad", /^The search index stays off\.$/);
+    await check(topic, { trusted: false }, undefined, /^$/);
   });
 
   it("counts the snapshots of this workspace and of all", async () => {

@@ -1,0 +1,66 @@
+// Messages between the server and its index thread, and what both sides say of the index; types only.
+import type { LeftOut, WorkspaceFile } from "../codebase/workspaceFile.ts";
+import type { IndexStatus, Place } from "../protocol/messages.ts";
+import type { IndexedText, IndexStatistics } from "./codeIndex.ts";
+import type { SymbolEntry } from "./symbolTable.ts";
+
+/** What the thread is started with. */
+export interface IndexThreadOptions {
+  /** Folder of the index of this workspace; made if need be. */
+  folder: string;
+  /** File of the code embedder. */
+  embedderFile: string;
+  /** Script of the parsing thread, which is one of its own. */
+  syntaxEntry: string;
+  grammarDir: string;
+}
+
+/** The whole workspace, as it is now. */
+export interface IndexSource {
+  files: readonly WorkspaceFile[];
+  /** Texts that stand for those on disk, by path: open documents. */
+  texts: ReadonlyMap<string, string>;
+}
+
+export interface SearchCall {
+  query: string;
+  limit: number;
+  /** Weights of open and mentioned files, by path. */
+  focus: ReadonlyMap<string, number>;
+  /** Wait until everything is indexed, however long that takes. */
+  whole: boolean;
+}
+
+export interface IndexReport extends IndexStatistics {
+  totalFiles: number;
+  /** Size on disk, bytes; 0 if the index is kept in memory. */
+  bytes: number;
+}
+
+/** What each call takes and gives. */
+export interface IndexCalls {
+  /** Gives, once everything is indexed, what could not be. */
+  collect: { params: IndexSource; result: LeftOut[] };
+  put: { params: { texts: readonly IndexedText[] }; result: null };
+  remove: { params: { paths: readonly string[] }; result: null };
+  search: { params: SearchCall; result: Place[] };
+  symbols: { params: { query: string; limit: number }; result: SymbolEntry[] };
+  /** Once everything is indexed. */
+  statistics: { params: null; result: IndexReport };
+  /** Ends the thread when it has put everything away. */
+  close: { params: null; result: null };
+}
+
+export type IndexMethod = keyof IndexCalls;
+
+export type ToIndexThread =
+  | { id: number; method: IndexMethod; params: IndexCalls[IndexMethod]["params"] }
+  /** Takes a call back; it is then answered with an error. */
+  | { cancel: number };
+
+export type FromIndexThread =
+  | { id: number; result: IndexCalls[IndexMethod]["result"] }
+  | { id: number; error: string }
+  | { progress: Omit<IndexStatus, "phase" | "bytes"> }
+  /** A sentence for people: what is not as it should be, though everything works. */
+  | { notice: string };

@@ -1,0 +1,248 @@
+// The index as the server uses it: starts the index thread when it is needed and again after a crash; never computes itself.
+import { Worker } from "node:worker_threads";
+import type { Clock } from "../codebase/clock.ts";
+import type { LeftOut } from "../codebase/workspaceFile.ts";
+import type { IndexStatus, Place } from "../protocol/messages.ts";
+import type { IndexedText } from "./codeIndex.ts";
+import type {
+  FromIndexThread,
+  IndexCalls,
+  IndexMethod,
+  IndexReport,
+  IndexSource,
+  IndexThreadOptions,
+  SearchCall,
+  ToIndexThread,
+} from "./indexMessages.ts";
+import type { SymbolEntry } from "./symbolTable.ts";
+
+/** Waiting before the thread is started again after its first crash, its second, milliseconds. */
+const BACKOFF_MS = [200, 1000];
+/** So many crashes without a whole indexing in between end the attempts. */
+const MAX_CRASHES = BACKOFF_MS.length + 1;
+/** Longest wait for the thread to put everything away; an editor waits about as long for its server, milliseconds. */
+const CLOSE_MS = 1500;
+/** LanceDB's full-text index deadlocks with fewer (lancedb issue 3568); read when its code is loaded. */
+const LANCE_THREADS = "4";
+
+const SHUTTING_DOWN = "Fathom is shutting down.";
+
+/** The part of a worker that is used. */
+export type IndexThread = Pick<Worker, "postMessage" | "terminate"> & {
+  on(event: "message", listener: (message: FromIndexThread) => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
+  on(event: "exit", listener: () => void): unknown;
+};
+
+export interface IndexServiceOptions {
+  start: () => IndexThread;
+  clock: Clock;
+  onStatus: (status: IndexStatus) => void;
+  /** Hears sentences for people; the same may come again. */
+  onNotice: (sentence: string) => void;
+}
+
+interface Call {
+  method: IndexMethod;
+  params: () => IndexCalls[IndexMethod]["params"];
+  resolve: (result: never) => void;
+  reject: (error: unknown) => void;
+}
+
+/** @param entry Script of the thread. */
+export function startIndexThread(entry: string, workerData: IndexThreadOptions): IndexThread {
+  // The process's own environment, not the thread's copy, is what native code sees.
+  process.env.LANCE_CPU_THREADS ??= LANCE_THREADS;
+  // Else LanceDB warns on stderr each time it is asked how much is not in an index yet.
+  process.env.LANCE_INCLUDE_VECTOR_CENTROIDS ??= "false";
+  const worker = new Worker(entry, { workerData });
+  // Else the thread alone would keep a finished process alive.
+  worker.unref();
+  return worker;
+}
+
+export class IndexService {
+  readonly #options: IndexServiceOptions;
+  readonly #calls = new Map<number, Call>();
+  #nextId = 1;
+  #thread: IndexThread | undefined;
+  #source: (() => IndexSource) | undefined;
+  #status: IndexStatus = { phase: "ready", files: 0, totalFiles: 0, chunks: 0 };
+  #crashes = 0;
+  /** Between a crash and the next start. */
+  #isWaiting = false;
+  #failure: string | undefined;
+  #isDisposed = false;
+
+  constructor(options: IndexServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Why nothing can be found any more; undefined: something can. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Makes the workspace's files the whole content of the index.
+   * @param source Called now, and again whenever the thread had to be started anew.
+   * @returns What could not be indexed, once everything else is.
+   * @throws Error with the sentence of {@link failure}.
+   */
+  async collect(source: () => IndexSource): Promise<LeftOut[]> {
+    this.#source = source;
+    if (this.#failure === undefined) this.#show({ phase: "indexing" });
+    const leftOut = await this.#call("collect", source);
+    this.#crashes = 0;
+    const { bytes } = await this.statistics();
+    this.#show({ phase: "ready", bytes });
+    return leftOut;
+  }
+
+  /** Takes in new texts, before everything that is still to be indexed. */
+  put(texts: readonly IndexedText[]): void {
+    this.#tell("put", { texts });
+  }
+
+  remove(paths: readonly string[]): void {
+    this.#tell("remove", { paths });
+  }
+
+  /** Finds what was put before, and while a large workspace is indexed what there is so far. */
+  search(call: SearchCall, signal?: AbortSignal): Promise<Place[]> {
+    return this.#call("search", () => call, signal);
+  }
+
+  symbols(query: string, limit: number, signal?: AbortSignal): Promise<SymbolEntry[]> {
+    return this.#call("symbols", () => ({ query, limit }), signal);
+  }
+
+  statistics(): Promise<IndexReport> {
+    return this.#call("statistics", () => null);
+  }
+
+  /** Ends the thread; calls under way are rejected. */
+  async dispose(): Promise<void> {
+    const closed = this.#thread === undefined ? undefined : this.#call("close", () => null).catch(() => undefined);
+    this.#isDisposed = true;
+    // What is cut off is computed again.
+    let stopWaiting = () => {};
+    const late = new Promise<void>((resolve) => {
+      stopWaiting = this.#options.clock.after(CLOSE_MS, resolve);
+    });
+    await Promise.race([closed, late]);
+    stopWaiting();
+    await this.#thread?.terminate();
+    this.#rejectAll(SHUTTING_DOWN);
+  }
+
+  /** What it tells is part of the source if the thread has to be started anew. */
+  #tell<Method extends "put" | "remove">(method: Method, params: IndexCalls[Method]["params"]): void {
+    if (this.#thread !== undefined) this.#call(method, () => params).catch(() => undefined);
+  }
+
+  async #call<Method extends IndexMethod>(
+    method: Method,
+    params: () => IndexCalls[Method]["params"],
+    signal?: AbortSignal,
+  ): Promise<IndexCalls[Method]["result"]> {
+    signal?.throwIfAborted();
+    if (this.#failure !== undefined || this.#isDisposed) throw new Error(this.#failure ?? SHUTTING_DOWN);
+    const id = this.#nextId++;
+    const answer = new Promise<IndexCalls[Method]["result"]>((resolve, reject) => {
+      this.#calls.set(id, { method, params, resolve, reject });
+    });
+    const onAbort = () => {
+      const call = this.#calls.get(id);
+      this.#calls.delete(id);
+      this.#thread?.postMessage({ cancel: id } satisfies ToIndexThread);
+      call?.reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#send(id, this.#calls.get(id)!);
+    try {
+      return await answer;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Between a crash and the next start calls wait. */
+  #send(id: number, { method, params }: Call): void {
+    if (this.#thread === undefined && !this.#isWaiting) this.#start();
+    this.#thread?.postMessage({ id, method, params: params() } satisfies ToIndexThread);
+  }
+
+  #start(): void {
+    const thread = this.#options.start();
+    let reason = "it ended without an error";
+    this.#thread = thread;
+    thread.on("message", (message) => this.#receive(message));
+    thread.on("error", (error) => {
+      reason = error instanceof Error ? error.message : String(error);
+    });
+    thread.on("exit", () => this.#ended(reason));
+  }
+
+  #receive(message: FromIndexThread): void {
+    if ("notice" in message) this.#options.onNotice(message.notice);
+    else if ("progress" in message) this.#show(message.progress);
+    else {
+      // Of a call that was taken back nothing is known any more.
+      const call = this.#calls.get(message.id);
+      this.#calls.delete(message.id);
+      // Without it nothing can be found, and the next attempt would end in the same way.
+      if ("error" in message && call?.method === "collect") this.#giveUp(message.error);
+      if ("error" in message) call?.reject(new Error(message.error));
+      else call?.resolve(message.result as never);
+    }
+  }
+
+  #ended(reason: string): void {
+    this.#thread = undefined;
+    if (this.#isDisposed) this.#rejectAll(SHUTTING_DOWN);
+    if (this.#isDisposed || this.#failure !== undefined) return;
+    this.#crashes += 1;
+    const waitMs = BACKOFF_MS[this.#crashes - 1];
+    if (waitMs === undefined) {
+      const stopped = `The search index stopped ${MAX_CRASHES} times in a row (${reason})`;
+      this.#giveUp(`${stopped} and stays off. Restart the editor to try again.`);
+      return;
+    }
+    this.#options.onNotice(`The search index stopped and is started again (${reason}).`);
+    this.#isWaiting = true;
+    this.#options.clock.after(waitMs, () => this.#startAgain());
+  }
+
+  /** The thread knows nothing: it gets the workspace as it is now, and then what was asked. */
+  #startAgain(): void {
+    this.#isWaiting = false;
+    if (this.#isDisposed) return;
+    const calls = [...this.#calls];
+    const collects = calls.filter(([, { method }]) => method === "collect");
+    for (const [id, call] of collects) this.#send(id, call);
+    if (collects.length === 0 && this.#source !== undefined) this.collect(this.#source).catch(() => undefined);
+    for (const [id, call] of calls) {
+      if (call.method === "put" || call.method === "remove") this.#calls.delete(id);
+      else if (call.method !== "collect") this.#send(id, call);
+    }
+  }
+
+  #show(change: Partial<IndexStatus>): void {
+    this.#status = { ...this.#status, ...change };
+    this.#options.onStatus(this.#status);
+  }
+
+  #giveUp(sentence: string): void {
+    this.#failure = sentence;
+    this.#options.onNotice(sentence);
+    this.#show({ phase: "off", files: 0, chunks: 0 });
+    this.#rejectAll(sentence);
+  }
+
+  #rejectAll(sentence: string): void {
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const { reject } of calls) reject(new Error(sentence));
+  }
+}

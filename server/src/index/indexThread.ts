@@ -1,0 +1,117 @@
+// Entry of the index thread: opens the index of the workspace and answers the server's calls, errors as values.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { SYSTEM_CLOCK } from "../codebase/clock.ts";
+import { readTextFile } from "../codebase/readText.ts";
+import { SyntaxService } from "../syntax/syntaxService.ts";
+import { loadEmbedder } from "./embedder.ts";
+import { Indexer } from "./indexer.ts";
+import { bytesIn, type OpenedIndex, openIndex, release } from "./indexFolder.ts";
+import type { FromIndexThread, IndexCalls, IndexMethod, IndexThreadOptions, ToIndexThread } from "./indexMessages.ts";
+
+const NAME_DIGITS = 12;
+
+const port = parentPort;
+if (port === null) throw new Error("This file runs as a worker thread only.");
+const send = (message: FromIndexThread) => port.postMessage(message);
+
+type Handlers = {
+  [Method in IndexMethod]: (
+    params: IndexCalls[Method]["params"],
+    signal: AbortSignal,
+  ) => Promise<IndexCalls[Method]["result"]>;
+};
+
+const options = workerData as IndexThreadOptions;
+const syntax = new SyntaxService({
+  workerEntry: options.syntaxEntry,
+  grammarDir: options.grammarDir,
+  withParts: true,
+});
+const opened = open();
+// Each call waits for it and fails with its error.
+opened.catch(() => undefined);
+const handlers = opened.then(handlersFor);
+handlers.catch(() => undefined);
+const calls = new Map<number, AbortController>();
+
+port.on("message", async (message: ToIndexThread) => {
+  if ("cancel" in message) {
+    calls.get(message.cancel)?.abort();
+    return;
+  }
+  const { id, method, params } = message;
+  const call = new AbortController();
+  calls.set(id, call);
+  try {
+    const handler = (await handlers)[method] as (params: unknown, signal: AbortSignal) => Promise<never>;
+    send({ id, result: await handler(params, call.signal) });
+  } catch (error) {
+    send({ id, error: error instanceof Error ? error.message : String(error) });
+  } finally {
+    calls.delete(id);
+  }
+  if (method === "close") process.exit();
+});
+
+async function open(): Promise<OpenedIndex> {
+  const { folder, embedderFile } = options;
+  const embedder = await loadEmbedder(embedderFile);
+  const analyse = (files: Parameters<SyntaxService["analyse"]>[0]) => syntax.analyse(files);
+  const embedderName = createHash("sha256")
+    .update(await readFile(embedderFile))
+    .digest("hex")
+    .slice(0, NAME_DIGITS);
+  const index = await openIndex({ folder, embedder, embedderName, analyse });
+  if (index.notice !== undefined) send({ notice: index.notice });
+  return index;
+}
+
+function handlersFor({ index, store, folder }: OpenedIndex): Handlers {
+  const indexer: Indexer = new Indexer({
+    index,
+    read: readTextFile,
+    clock: SYSTEM_CLOCK,
+    onProgress: () => {
+      const { files, totalFiles, chunks } = progress();
+      send({ progress: { files, totalFiles, chunks } });
+    },
+    onTrouble: (notice) => send({ notice }),
+  });
+  const progress = () => ({ ...index.statistics, totalFiles: indexer.totalFiles });
+  return {
+    collect: async (source, signal) => {
+      indexer.collect(source);
+      await indexer.settled(true, signal);
+      return indexer.leftOut;
+    },
+    put: async ({ texts }) => {
+      indexer.put(texts);
+      return null;
+    },
+    remove: async ({ paths }) => {
+      indexer.remove(paths);
+      return null;
+    },
+    search: async ({ query, limit, focus, whole }, signal) => {
+      await indexer.settled(whole, signal);
+      return index.search(query, { limit, focus });
+    },
+    symbols: async ({ query, limit }, signal) => {
+      await indexer.settled(false, signal);
+      return index.symbols(query, limit);
+    },
+    statistics: async (_, signal) => {
+      await indexer.settled(false, signal);
+      return { ...progress(), bytes: folder === undefined ? 0 : await bytesIn(folder) };
+    },
+    close: async () => {
+      await indexer.close();
+      await syntax.dispose();
+      await store.close();
+      if (folder !== undefined) release(folder);
+      return null;
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// Tests the filters of a search: how they are read out of a query, as a condition of the store, and on places.
+import assert from "node:assert/strict";
+import { conditionOf, matchesFilters, type QueryFilters, splitFilters } from "../../../server/src/index/filters.ts";
+
+function checkSplit(query: string, filters: QueryFilters, rest: string): void {
+  it(query, () => {
+    const split = splitFilters(query);
+    assert.deepEqual(split.filters, filters);
+    assert.equal(split.rest.replace(/\s+/g, " ").trim(), rest);
+  });
+}
+
+describe("filters in a query", () => {
+  checkSplit("where is it", {}, "where is it");
+  checkSplit("path:src/Net where is it", { path: "src/net" }, "where is it");
+  checkSplit('a path:"my folder" b', { path: "my folder" }, "a b");
+  checkSplit("lang:ts a", { languages: ["ts", "tsx", "mts", "cts"] }, "a");
+  checkSplit("a lang:.GO", { languages: ["go"] }, "a");
+  checkSplit("lang:C++ a", { languages: ["cpp", "cc", "cxx", "hpp", "hh", "h"] }, "a");
+  checkSplit("symbol:Parse lang:py path:x", { symbol: "parse", languages: ["py", "pyi", "pyw"], path: "x" }, "");
+  checkSplit("path:a path:b c", { path: "b" }, "c");
+  // Not at the beginning of a word, without a value, in capitals.
+  checkSplit("xpath:a path: b PATH:c", {}, "xpath:a path: b PATH:c");
+  checkSplit('path:"open', { path: '"open' }, "");
+});
+
+describe("filters as a condition", () => {
+  for (const [filters, expected] of [
+    [{}, undefined],
+    [{ symbol: "x" }, undefined],
+    [{ path: "src" }, "strpos(lower(path), 'src') > 0"],
+    [{ languages: ["c", "h"] }, "language IN ('c', 'h')"],
+    [{ path: "it's", languages: ["c"] }, "strpos(lower(path), 'it''s') > 0 AND language IN ('c')"],
+  ] as [QueryFilters, string | undefined][]) {
+    it(String(expected), () => assert.equal(conditionOf(filters), expected));
+  }
+});
+
+describe("filters on places", () => {
+  for (const [path, symbol, filters, expected] of [
+    ["src/Net/a.ts", undefined, {}, true],
+    ["src/Net/a.ts", undefined, { path: "net/" }, true],
+    ["src/Net/a.ts", undefined, { path: "web/" }, false],
+    ["src/a.TS", undefined, { languages: ["ts"] }, true],
+    ["src/a.ts", undefined, { languages: ["js"] }, false],
+    ["src/a.ts", "parseHeader", { symbol: "header" }, true],
+    ["src/a.ts", "parseHeader", { symbol: "body" }, false],
+    ["src/a.ts", undefined, { symbol: "header" }, false],
+  ] as [string, string | undefined, QueryFilters, boolean][]) {
+    it(`${JSON.stringify(filters)} on ${symbol ?? ""} ${path}`, () =>
+      assert.equal(matchesFilters({ path }, symbol, filters), expected));
+  }
+});

@@ -1,0 +1,107 @@
+// Tests where the index is kept: on disk for the next start, anew where it is damaged, in memory where there is no folder for it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bytesIn, type OpenedIndex, openIndex, release } from "../../../server/src/index/indexFolder.ts";
+import { embedder, syntax, text } from "./indexed.ts";
+
+describe("the folder of the index", () => {
+  let root: string;
+  let folder: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "fathom-index-"));
+    folder = join(root, "deep", "index");
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  async function withIndex(test: (opened: OpenedIndex) => Promise<void>, embedderName = "e1"): Promise<void> {
+    const analyse: Parameters<typeof openIndex>[0]["analyse"] = (files) => syntax.analyse(files);
+    const opened = await openIndex({ folder, embedder: await embedder(), embedderName, analyse });
+    try {
+      await test(opened);
+    } finally {
+      await opened.store.close();
+      if (opened.folder !== undefined) release(opened.folder);
+    }
+  }
+
+  /** @returns How many of the files had to be computed. */
+  async function fill({ index }: OpenedIndex, files: Record<string, string> = FILES): Promise<number> {
+    const before = index.statistics.computedFiles;
+    await index.put(Object.entries(files).map(([path, content]) => text(path, content)));
+    await index.tidy();
+    assert.equal((await index.search("parseHeader"))[0]?.path, "a.ts");
+    return index.statistics.computedFiles - before;
+  }
+
+  it("keeps everything for the next start", async () => {
+    await withIndex(async (opened) => {
+      assert.deepEqual([opened.folder, opened.notice], [folder, undefined]);
+      assert.equal(await fill(opened), 2);
+    });
+    await withIndex(async (opened) => assert.equal(await fill(opened), 0));
+    assert.ok((await bytesIn(folder)) > 1000);
+    assert.equal(await bytesIn(join(root, "nowhere")), 0);
+  });
+
+  it("makes it anew for another embedder, and leaves nothing of the old one", async () => {
+    await withIndex(async (opened) => void (await fill(opened)));
+    await withIndex(async (opened) => assert.equal(await fill(opened), 2), "e2");
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes("e1")),
+      [],
+    );
+  });
+
+  for (const kind of ["data", "_versions", "_indices"]) {
+    it(`makes it anew where ${kind} are damaged`, async () => {
+      await withIndex(async (opened) => void (await fill(opened)));
+      let damaged = 0;
+      for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile() || !entry.parentPath.includes(`.lance/${kind}`)) continue;
+        const file = join(entry.parentPath, entry.name);
+        writeFileSync(file, readFileSync(file).fill(0x5a));
+        damaged += 1;
+      }
+      assert.ok(damaged > 0);
+      await withIndex(async (opened) => {
+        assert.deepEqual([opened.folder, opened.notice], [folder, undefined]);
+        assert.equal(await fill(opened), 2);
+      });
+    });
+  }
+
+  it("is memory where there can be no folder, with one sentence", async () => {
+    writeFileSync(join(root, "deep"), "a file");
+    await withIndex(async (opened) => {
+      assert.equal(opened.folder, undefined);
+      assert.match(
+        opened.notice ?? "",
+        /^The search index is kept in memory and made anew at each start: .*cannot be wr/,
+      );
+      assert.equal(await fill(opened), 2);
+    });
+  });
+
+  it("is memory while another process has the folder, and the folder again once that has ended", async () => {
+    await withIndex(async (opened) => void (await fill(opened)));
+    const other = spawn(process.execPath, ["-e", "process.stdin.resume()"], { stdio: ["pipe", "ignore", "ignore"] });
+    await once(other, "spawn");
+    writeFileSync(join(folder, "owner.pid"), String(other.pid));
+    await withIndex(async (opened) => {
+      assert.match(opened.notice ?? "", /another window or command/);
+      assert.equal(await fill(opened), 2);
+    });
+    assert.equal(readFileSync(join(folder, "owner.pid"), "utf8"), String(other.pid));
+    other.stdin.end();
+    await once(other, "exit");
+    await withIndex(async (opened) => assert.equal(await fill(opened), 0));
+    assert.equal(existsSync(join(folder, "owner.pid")), false);
+  });
+});
+
+const FILES = { "a.ts": "export function parseHeader() {}\n", "b.ts": "export function other() {}\n" };

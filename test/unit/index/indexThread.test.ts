@@ -1,0 +1,107 @@
+// Tests the index service with the real thread: the server's own thread stays free, a thread that ends is replaced, errors are values.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { InitializeParams } from "vscode-languageserver/node";
+import { SYSTEM_CLOCK } from "../../../server/src/codebase/clock.ts";
+import { Workspace } from "../../../server/src/codebase/workspace.ts";
+import { Documents } from "../../../server/src/documents.ts";
+import { IndexService, type IndexThread, startIndexThread } from "../../../server/src/index/indexService.ts";
+import { fileUri } from "../../../server/src/uris.ts";
+import { FakeEditor } from "../../fakes/fakeEditor.ts";
+import { EMBEDDER_FILE, GRAMMAR_DIR, SYNTAX_ENTRY } from "./indexed.ts";
+
+const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexThread.ts", import.meta.url));
+const N_FILES = 300;
+/** Work on the server's own thread, in steps of a few milliseconds as the old index had it, would leave about one a file. */
+const TURNS_PER_FILE = 20;
+
+class Real {
+  readonly root = mkdtempSync(join(tmpdir(), "fathom-thread-"));
+  readonly storage = mkdtempSync(join(tmpdir(), "fathom-thread-index-"));
+  readonly threads: IndexThread[] = [];
+  readonly notices: string[] = [];
+  isReady = false;
+  readonly service: IndexService;
+  readonly workspace: Workspace;
+
+  constructor(embedderFile = EMBEDDER_FILE) {
+    for (let n = 0; n < N_FILES; n++) writeFileSync(join(this.root, `f${n}.ts`), sourceFile(n));
+    const options = { folder: this.storage, embedderFile, syntaxEntry: SYNTAX_ENTRY, grammarDir: GRAMMAR_DIR };
+    this.service = new IndexService({
+      start: () => {
+        const thread = startIndexThread(ENTRY, options);
+        this.threads.push(thread);
+        return thread;
+      },
+      clock: SYSTEM_CLOCK,
+      onStatus: ({ phase }) => {
+        this.isReady = phase === "ready";
+      },
+      onNotice: (notice) => this.notices.push(notice),
+    });
+    const { connection } = new FakeEditor();
+    const params = { workspaceFolders: [{ name: "work", uri: fileUri(this.root) }] } as unknown as InitializeParams;
+    this.workspace = new Workspace(params, new Documents(connection), this.service);
+  }
+
+  async find(name: string): Promise<string[]> {
+    return (await this.workspace.search(name, 1, { whole: true })).map(({ path }) => path);
+  }
+
+  async end(): Promise<void> {
+    await this.service.dispose();
+    for (const folder of [this.root, this.storage]) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function withReal(test: (real: Real) => Promise<void>, embedderFile?: string): Promise<void> {
+  const real = new Real(embedderFile);
+  try {
+    await test(real);
+  } finally {
+    await real.end();
+  }
+}
+
+describe("the index thread", () => {
+  it("leaves the server's own thread free while a workspace is indexed", () =>
+    withReal(async (real) => {
+      await real.workspace.files();
+      let turns = 0;
+      for (; !real.isReady; turns++) await setImmediate();
+      assert.deepEqual(await real.find("uniqueName299"), ["f299.ts"]);
+      assert.ok(turns > TURNS_PER_FILE * N_FILES, `${turns} turns`);
+    }));
+
+  it("is replaced when it ends, with what was stored before, and answers what was asked meanwhile", () =>
+    withReal(async (real) => {
+      assert.deepEqual(await real.find("uniqueName1"), ["f1.ts"]);
+      const found = real.find("uniqueName2");
+      await real.threads[0]!.terminate();
+      assert.deepEqual(await found, ["f2.ts"]);
+      assert.equal(real.threads.length, 2);
+      const { files, computedFiles, bytes } = await real.service.statistics();
+      assert.deepEqual([files, computedFiles, bytes > 0], [N_FILES, 0, true]);
+      assert.equal(real.notices.length, 1);
+    }));
+
+  it("answers every call with the sentence of what is missing", () =>
+    withReal(async ({ service, workspace, notices }) => {
+      const sentence = /The code embedder .*missing\.bin cannot be used .* Install Fathom again\.$/;
+      await assert.rejects(service.statistics(), sentence);
+      await assert.rejects(service.symbols("x", 1), sentence);
+      await workspace.files();
+      assert.deepEqual(await workspace.search("x", 1), []);
+      assert.match(service.failure ?? "", sentence);
+      assert.equal(notices.length, 1);
+    }, "/nowhere/missing.bin"));
+});
+
+function sourceFile(n: number): string {
+  const helpers = Array.from({ length: 20 }, (_, m) => `export function helper${n}x${m}() {\n  return ${m};\n}\n`);
+  return `export function uniqueName${n}() {}\n${helpers.join("\n")}`;
+}
