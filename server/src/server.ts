@@ -19,7 +19,7 @@ import type {
 import { Chat } from "./chat/chat.ts";
 import { BackgroundGate } from "./codebase/backgroundGate.ts";
 import { BaseChooser, type BaseChooserOptions } from "./codebase/baseChooser.ts";
-import { BaseRecords } from "./codebase/baseRecords.ts";
+import { type BaseRecord, BaseRecords } from "./codebase/baseRecords.ts";
 import { SYSTEM_CLOCK } from "./codebase/clock.ts";
 import { Compaction } from "./codebase/compaction.ts";
 import { registerContextMap } from "./codebase/contextMap.ts";
@@ -187,10 +187,20 @@ class FathomServer {
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
     this.#gate.register(connection);
-    const { snapshotDir } = this.#reader;
-    registerDoctor(connection, { ...shared, index: this.#index, storageDir, snapshotDir });
-    registerContextMap(connection, { ...shared, speeds: this.#speeds, snapshotDir });
-    registerSnapshotRequests(connection, { ...shared, snapshotDir });
+    const reader = this.#reader;
+    const reports = {
+      ...shared,
+      index: this.#index,
+      speeds: this.#speeds,
+      storageDir,
+      // Asked for each time: another set of folders has a place of its own.
+      get snapshotDir() {
+        return reader.snapshotDir;
+      },
+    };
+    registerDoctor(connection, reports);
+    registerContextMap(connection, reports);
+    registerSnapshotRequests(connection, reports);
     this.#status.register(connection);
     this.#registerLifecycle();
   }
@@ -210,10 +220,15 @@ class FathomServer {
 
   #createReader(parts: ReaderParts, storageDir: string): WorkspaceReader {
     const { engine, workspace, connection } = parts;
-    const snapshotDir = join(storageDir, "snapshots", workspace.key);
+    const snapshotDir = () => join(storageDir, "snapshots", workspace.key);
+    const records = () => new BaseRecords(snapshotDir());
     const notices = new Notices((line) => connection.console.warn(line));
     const kept = {
-      records: new BaseRecords(snapshotDir),
+      records: {
+        all: () => records().all(),
+        save: (record: BaseRecord) => records().save(record),
+        keepOnly: (record: BaseRecord) => records().keepOnly(record),
+      },
       speeds: this.#speeds,
       tell: (notes: readonly string[]) => notices.tell(notes),
     };
@@ -224,7 +239,9 @@ class FathomServer {
       overlay: new Overlay({ workspace, countTokens: (texts) => engine.countTokens(texts) }),
       chooser: new BaseChooser({ ...parts, ...kept, focus: this.#focus, analyse }),
       gate: this.#gate,
-      snapshotDir,
+      get snapshotDir() {
+        return snapshotDir();
+      },
     });
   }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { FileChangeType } from "vscode-languageserver-protocol/node";
+import { CancellationTokenSource, FileChangeType } from "vscode-languageserver-protocol/node";
 import {
   type ChatTurn,
   type ContextMap,
@@ -11,12 +11,15 @@ import {
   type Figures,
   PauseReadingRequest,
   type PrefillOutcome,
+  PrefillRequest,
   SearchRequest,
 } from "../../server/src/protocol/messages.ts";
 import { question, Session, settingsForTiny, withSession } from "./session.ts";
 
 /** The chat template's frame around an answer, tokens: a bound. */
 const FRAME_TOKENS = 64;
+/** Bases shorter than this are not saved (longContext.ts), tokens; and some more. */
+const ENOUGH_TO_SAVE = 2500;
 /** Long enough to be kept on disk when another conversation needs the context: a thousand tokens and more. */
 const LOG = Array.from({ length: 40 }, (_, line) => `step ${line}: ${line * 37} items in ${line * 13} ms`).join("\n");
 
@@ -96,6 +99,44 @@ describe("what was read over LSP", () => {
       const map = await mapOf(session);
       assert.equal(formsOf(map)["src/file03.ts"], "overlay");
       assert.equal((await ask(session, "zzz")).reusedTokens, figures.promptTokens);
+    });
+  });
+
+  it("of folders that came together in a session is back when they are opened together, in any order", async () => {
+    const files = { ...sourceFiles(30), "lib/main.ts": "export const fromLib = 2;\n" };
+    const first = await Session.start({ files, roots: ["src"] });
+    await first.ready();
+    await first.read();
+    const added = [{ uri: first.uri("lib"), name: "lib" }];
+    const event = { event: { added, removed: [] } };
+    await first.connection.sendNotification("workspace/didChangeWorkspaceFolders", event);
+    const both = await first.read();
+    assert.equal(both.files, 31);
+    await first.stop();
+    const { folder, storageDir } = first;
+    await withSession({ folder, storageDir, roots: ["lib", "src"] }, async (session) => {
+      await session.ready();
+      const again = await session.read();
+      assert.deepEqual([again.origin, again.figures.evaluatedTokens], ["snapshot", 0]);
+      assert.equal(again.figures.promptTokens, both.figures.promptTokens);
+    });
+  });
+
+  it("that was stopped is saved, and the next server goes on behind it", async () => {
+    const first = await Session.start({ files: sourceFiles(30) });
+    await first.ready();
+    const stop = new CancellationTokenSource();
+    const reading = first.connection.sendRequest(PrefillRequest.type, {}, stop.token);
+    await first.status(({ reading: now }) => (now?.doneTokens ?? 0) > ENOUGH_TO_SAVE);
+    stop.cancel();
+    const { cancelled, savedTokens } = await reading;
+    assert.ok(cancelled && savedTokens > ENOUGH_TO_SAVE, `${savedTokens} tokens`);
+    await first.stop();
+    const { folder, storageDir } = first;
+    await withSession({ folder, storageDir }, async (session) => {
+      await session.ready();
+      const { figures } = await session.read();
+      assert.equal(figures.reusedTokens, savedTokens);
     });
   });
 

@@ -19,14 +19,14 @@ const SHORTEST_ID = 4;
 export interface SnapshotRequestsOptions {
   engine: Pick<Engine, "listSnapshots" | "removeSnapshots" | "verifySnapshots">;
   /** Folder of this workspace's snapshots; its parent holds those of all workspaces. */
-  snapshotDir: string;
+  readonly snapshotDir: string;
 }
 
 /** Registers the requests. They read nothing of the workspace and need neither a model nor its trust. */
 export function registerSnapshotRequests(connection: Connection, options: SnapshotRequestsOptions): void {
-  const { engine, snapshotDir } = options;
-  const root = dirname(snapshotDir);
-  const asSnapshot = (info: SnapshotInfo | SnapshotCheck) => describe(info, basename(snapshotDir));
+  const { engine } = options;
+  const root = dirname(options.snapshotDir);
+  const asSnapshot = (info: SnapshotInfo | SnapshotCheck) => describe(info, basename(options.snapshotDir));
   handle(connection, ListSnapshotsRequest.type, async () => (await engine.listSnapshots(root)).map(asSnapshot));
   handle(connection, VerifySnapshotsRequest.type, async () => (await engine.verifySnapshots(root)).map(asSnapshot));
   handle(connection, RemoveSnapshotsRequest.type, async (params) => {

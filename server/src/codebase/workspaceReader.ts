@@ -37,7 +37,7 @@ export interface WorkspaceReaderOptions {
   records: Pick<BaseRecords, "save" | "keepOnly">;
   speeds: Pick<ReadingSpeeds, "remember">;
   gate: Pick<BackgroundGate, "enter">;
-  snapshotDir: string;
+  readonly snapshotDir: string;
   /** Hears sentences about what failed and did not stop the work. @returns Those that were not told before. */
   tell: (notes: readonly string[]) => string[];
 }
@@ -85,7 +85,6 @@ interface Run {
 
 export class WorkspaceReader {
   readonly overlay: Overlay;
-  readonly snapshotDir: string;
   /** Called when a reading or a compaction has ended. */
   onRead: () => void = () => {};
   readonly #options: WorkspaceReaderOptions;
@@ -96,12 +95,19 @@ export class WorkspaceReader {
   constructor(options: WorkspaceReaderOptions) {
     this.#options = options;
     this.overlay = options.overlay;
-    this.snapshotDir = options.snapshotDir;
+  }
+
+  /** Where the states of this set of folders are kept; another one when a folder comes or goes. */
+  get snapshotDir(): string {
+    return this.#options.snapshotDir;
   }
 
   /** Tokens of the context that are left for overlay, conversation and answer. */
   get roomTokens(): number {
-    const taken = Math.max(this.#options.status.current.base?.tokens ?? 0, this.#reading?.totalTokens ?? 0);
+    const { base } = this.#options.status.current;
+    // The status hears of a new base a little after it began to serve.
+    const serving = this.base === "none" ? 0 : (this.#serving?.record.tokens ?? 0);
+    const taken = Math.max(base?.tokens ?? 0, this.#reading?.totalTokens ?? 0, serving);
     return (this.#options.session.active?.info.contextTokens ?? 0) - taken;
   }
 
