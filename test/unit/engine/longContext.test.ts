@@ -365,7 +365,7 @@ describe("long context", () => {
           }
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
   });
 });
