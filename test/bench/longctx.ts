@@ -48,8 +48,6 @@ export const longContextBench: Bench = {
       clock.finish(figures.promptTokens);
       const { residentBytes } = await engine.hardware({ gpu: load.gpu });
       const { checkpoints, checkpointBytes } = await engine.longContext();
-      // What the plan keeps for checkpoints is a limit; only those that were taken are in memory.
-      const planBytes = plan.needBytes - plan.checkpointBytes + checkpointBytes;
       return {
         windowTokens: info.contextTokens,
         tokens: figures.promptTokens,
@@ -57,8 +55,8 @@ export const longContextBench: Bench = {
         tokPerSec: rounded((figures.evaluatedTokens / figures.totalMs) * 1000),
         segments: clock.segments,
         residentMb: rounded(residentBytes / BYTES_PER_MB, 1),
-        planMb: rounded(planBytes / BYTES_PER_MB, 1),
-        deviation: rounded(residentBytes / planBytes - 1, 4),
+        planMb: rounded(plan.needBytes / BYTES_PER_MB, 1),
+        deviation: rounded(residentBytes / plan.needBytes - 1, 4),
         /** The process before it had a model. */
         startMb: rounded(before.residentBytes / BYTES_PER_MB, 1),
         checkpoints,
