@@ -123,7 +123,9 @@ describe("what was read over LSP", () => {
   });
 
   it("that was stopped is saved, and the next server goes on behind it", async () => {
-    const first = await Session.start({ files: sourceFiles(30) });
+    // So long that the status, which is told a few times a second, is heard in the middle of it.
+    const settings = settingsForTiny({ context: { maxTokens: 65_536 } });
+    const first = await Session.start({ files: sourceFiles(300), settings });
     await first.ready();
     const stop = new CancellationTokenSource();
     const reading = first.connection.sendRequest(PrefillRequest.type, {}, stop.token);
@@ -133,7 +135,7 @@ describe("what was read over LSP", () => {
     assert.ok(cancelled && savedTokens > ENOUGH_TO_SAVE, `${savedTokens} tokens`);
     await first.stop();
     const { folder, storageDir } = first;
-    await withSession({ folder, storageDir }, async (session) => {
+    await withSession({ folder, storageDir, settings }, async (session) => {
       await session.ready();
       const { figures } = await session.read();
       assert.equal(figures.reusedTokens, savedTokens);
