@@ -22,8 +22,8 @@ const GIGABYTE = 1e9;
 
 const NEW_WITHOUT_ROOM = "new since the base was read: there is no room for its text behind the base";
 
-const SOON = "will be there soon: the reading has not come to it";
-const STOPPED = "not there: the reading was stopped before it";
+const SOON = "planned; the reading has not come to it yet";
+const STOPPED = "planned, but not read";
 
 const NOTHING_HELD: LongContextState = {
   baseTokens: 0,
@@ -85,7 +85,7 @@ function asFarAsRead(view: ReaderView, readTokens: number, isReading: boolean): 
   const asRead = files.map((file): BaseFile => {
     if (file.form === "path") return file;
     left -= file.tokens;
-    return left >= 0 ? file : { ...file, reason: `${isReading ? SOON : STOPPED}; ${file.reason}` };
+    return left >= 0 ? file : { ...file, reason: isReading ? SOON : STOPPED };
   });
   return { ...view, files: asRead };
 }

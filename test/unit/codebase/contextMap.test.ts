@@ -69,7 +69,7 @@ describe("context map", () => {
       base("d.ts", "path", 9),
     ];
     const { files: stopped } = await mapOf({ view: { files } });
-    assert.match(stopped[1]!.reason, /^not there: the reading was stopped/);
+    assert.match(stopped[1]!.reason, /^planned, but not read$/);
     const reading = {
       ...NOTHING_READ,
       purpose: "base" as const,
@@ -80,7 +80,7 @@ describe("context map", () => {
     const status = { current: { state: "reading" as const, message: "", engineRestarts: 0, reading } };
     const { files: shown } = await mapOf({ view: { files }, options: { status } });
     assert.deepEqual(
-      shown.map(({ path, reason }) => [path, /^will be there soon/.test(reason)]),
+      shown.map(({ path, reason }) => [path, /^planned; the reading has not come/.test(reason)]),
       [
         ["a.ts", false],
         ["b.ts", true],
