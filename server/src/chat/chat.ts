@@ -114,9 +114,19 @@ export class Chat {
     const note: PromptPart[] = [{ special: "<|file_sep|>" }, { text: `${promptText("halfRead")}\n` }];
     const system = reader.base === "partial" ? [...note, ...parts] : [...parts];
     // Only now it is known which files the model has as they are.
-    const all = this.#prompt.messages(system, params.turns, await this.#excerpts(places));
+    let excerpts = await this.#excerpts(places);
     const room = reader.roomTokens - this.#answerTokens;
-    const { messages, droppedTurns } = await fitConversation(all, room, (texts) => engine.countTokens(texts));
+    const cut = () => {
+      const all = this.#prompt.messages(system, params.turns, excerpts);
+      return fitConversation(all, room, (texts) => engine.countTokens(texts));
+    };
+    let fitted = await cut();
+    // In a short context the last places go before the question does.
+    while (!fitted.fits && excerpts.length > 0) {
+      excerpts = excerpts.slice(0, excerpts.length >> 1);
+      fitted = await cut();
+    }
+    const { messages, droppedTurns } = fitted;
     if (droppedTurns > 0) {
       send({ kind: "note", text: `The context is full: the oldest ${droppedTurns} turns were left out.` });
     }

@@ -7,6 +7,8 @@ const FRAME_TOKENS = 8;
 export interface FittedConversation {
   messages: ChatMessage[];
   droppedTurns: number;
+  /** False if even system message and question alone take more than the room. */
+  fits: boolean;
 }
 
 /**
@@ -29,7 +31,8 @@ export async function fitConversation(
   }
   const [system, ...turns] = messages;
   const kept = turns.slice(first - 1);
-  return { messages: system === undefined ? kept : [system, ...kept], droppedTurns: turns.length - kept.length };
+  const fitted = system === undefined ? kept : [system, ...kept];
+  return { messages: fitted, droppedTurns: turns.length - kept.length, fits: total <= room };
 }
 
 function textOf(part: PromptPart): string {

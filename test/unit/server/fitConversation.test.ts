@@ -24,7 +24,8 @@ describe("fitConversation", () => {
   ];
   for (const [room, kept, dropped] of cases) {
     it(`keeps ${kept} in ${room} tokens`, async () => {
-      const { messages, droppedTurns } = await fitConversation(TALK, room, countTokens);
+      const { messages, droppedTurns, fits } = await fitConversation(TALK, room, countTokens);
+      assert.equal(fits, room > 0);
       const letters = messages.map(({ content: [part] }) => (part !== undefined && "text" in part ? part.text[0] : ""));
       assert.equal(letters.join(""), kept);
       assert.equal(droppedTurns, dropped);
