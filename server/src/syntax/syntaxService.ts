@@ -1,11 +1,9 @@
 // Analyses files in one worker thread that is started when needed, ended when idle, and replaced when a file hangs it.
 import { Worker } from "node:worker_threads";
+import { batches } from "../codebase/batches.ts";
 import { emptySyntax, type FileSyntax, type SourceText } from "./fileSyntax.ts";
 import type { WorkerAnswer, WorkerBatch, WorkerOptions } from "./workerMessages.ts";
 
-/** A batch goes to the thread as one message: large enough to keep it busy, small enough that cancelling is quick. */
-const BATCH_FILES = 64;
-const BATCH_CHARS = 1024 * 1024;
 /** Longer files are data, and would hold up the others; by length and not by time, so that the answer is always the same. */
 const MAX_FILE_CHARS = 2 * 1024 * 1024;
 
@@ -54,7 +52,7 @@ export class SyntaxService {
   async analyse(files: readonly SourceText[], signal?: AbortSignal): Promise<FileSyntax[]> {
     const ended = signal === undefined ? this.#disposed.signal : AbortSignal.any([signal, this.#disposed.signal]);
     const results: FileSyntax[] = [];
-    for (const batch of batches(files)) {
+    for (const batch of batches(files, ({ text }) => text.length)) {
       ended.throwIfAborted();
       const turn = this.#turn.then(() => (ended.aborted ? [] : this.#runBatch(batch)));
       // The next caller waits for the end of this batch, however it ends; the error is this caller's.
@@ -164,19 +162,4 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener("abort", onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
-}
-
-function* batches(files: readonly SourceText[]): Generator<SourceText[]> {
-  let batch: SourceText[] = [];
-  let chars = 0;
-  for (const file of files) {
-    if (batch.length >= BATCH_FILES || (batch.length > 0 && chars + file.text.length > BATCH_CHARS)) {
-      yield batch;
-      batch = [];
-      chars = 0;
-    }
-    batch.push(file);
-    chars += file.text.length;
-  }
-  if (batch.length > 0) yield batch;
 }

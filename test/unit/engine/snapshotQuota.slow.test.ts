@@ -305,7 +305,7 @@ describe("room for snapshots", () => {
         else assert.ok(sizes(left(ids)) + bytes <= quotaBytes);
         assert.ok(keep.every((id) => left(ids).includes(ids.indexOf(id))));
       }),
-      { numRuns: 20 },
+      { numRuns: 60 },
     );
   });
 });

@@ -187,7 +187,7 @@ describe("snapshots in a storm of saves, removals and damage", () => {
           folder.remove();
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 40 },
     );
   });
 });

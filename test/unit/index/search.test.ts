@@ -163,7 +163,7 @@ describe("search", () => {
         for (const query of queries) assert.deepEqual(await index.search(query), await shared.search(query));
         assert.deepEqual(index.symbols("e", 50), shared.symbols("e", 50));
       }),
-      { numRuns: 10 },
+      { numRuns: 30 },
     );
   });
 

@@ -365,7 +365,7 @@ describe("long context", () => {
           }
         }
       }),
-      { numRuns: 6 },
+      { numRuns: 40 },
     );
   });
 });

@@ -220,7 +220,7 @@ describe("ignore rules", () => {
           );
         }),
       ),
-      { numRuns: 12 },
+      { numRuns: 25 },
     );
   });
 });
