@@ -1,0 +1,139 @@
+// One generation on its way: it goes on while the user types what it says, and ends at once when they type something else.
+import type { CompletionRequest, Engine, Figures } from "../../../engine/src/api.ts";
+import type { Clock } from "../codebase/clock.ts";
+import { type Cursor, mayFollow, type Suggestion, suggestionAt } from "./typingThrough.ts";
+
+/**
+ * A text that is still growing after this time is shown up to its last whole line: ghost text that comes later than this
+ * meets a user who has gone on, milliseconds.
+ */
+const SHOW_AFTER_MS = 2000;
+
+/** Says while a text grows how much of it to keep, and when nothing more is wanted. */
+export interface Stops {
+  push(textSoFar: string): { stop: boolean; text: string };
+}
+
+export type Outcome =
+  | { kind: "said"; text: string; figures: Figures }
+  /** The user typed something else, or nobody waits for it any more; without figures if the engine was not asked yet. */
+  | { kind: "dropped"; figures?: Figures }
+  | { kind: "failed"; error: unknown };
+
+export interface RunOptions {
+  engine: Pick<Engine, "generate">;
+  clock: Clock;
+  /** Where the model is asked. */
+  cursor: Cursor;
+  /** What the model is asked is prepared while the run is on its way, so that typing can end that too. */
+  prepare: (signal: AbortSignal) => Promise<Prepared>;
+}
+
+export interface Prepared {
+  request: CompletionRequest;
+  stops: Stops;
+}
+
+export class RunningCompletion {
+  /** Resolves when it has ended, however; never rejects. */
+  readonly outcome: Promise<Outcome>;
+  readonly #options: RunOptions;
+  readonly #asked: Suggestion;
+  readonly #dropped = new AbortController();
+  /** Ends the engine's work; the text stands. */
+  readonly #enough = new AbortController();
+  #cursor: Cursor;
+  #stops: Stops | undefined;
+  #text = "";
+  #kept: string | undefined;
+  #isOver = false;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#cursor = options.cursor;
+    this.#asked = suggestionAt(options.cursor, "");
+    this.outcome = this.#run();
+  }
+
+  /** Where the model was asked. */
+  get cursor(): Cursor {
+    return this.#options.cursor;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** True if what it says may still be of use at this cursor. */
+  follows(cursor: Cursor): boolean {
+    return !this.#dropped.signal.aborted && mayFollow(this.#asked, cursor, this.#text);
+  }
+
+  /** From now on what it says has to fit this cursor; it ends as dropped as soon as it does not. */
+  follow(cursor: Cursor): void {
+    this.#cursor = cursor;
+    if (!this.follows(cursor)) this.drop();
+  }
+
+  /** Ends it; the engine hears of it at once. */
+  drop(): void {
+    this.#dropped.abort();
+  }
+
+  async #run(): Promise<Outcome> {
+    const { engine, clock, prepare } = this.#options;
+    const signal = AbortSignal.any([this.#dropped.signal, this.#enough.signal]);
+    let stopWaiting = () => {};
+    try {
+      const { request, stops } = await prepare(this.#dropped.signal);
+      if (this.#dropped.signal.aborted) return { kind: "dropped" };
+      this.#stops = stops;
+      const onChunk = ({ text }: { text: string }) => this.#grow(text);
+      const generated = engine.generate(request, { signal, onChunk });
+      stopWaiting = clock.after(SHOW_AFTER_MS, () => this.#showWhatIsThere());
+      const { text, stopReason, figures } = await generated;
+      // Without the user's doing it is cancelled when its model is released.
+      const isCancelled = this.#kept === undefined && stopReason === "cancelled";
+      if (isCancelled || this.#dropped.signal.aborted) return { kind: "dropped", figures };
+      return { kind: "said", text: this.#kept ?? this.#ended(text, stopReason), figures };
+    } catch (error) {
+      return this.#dropped.signal.aborted ? { kind: "dropped" } : { kind: "failed", error };
+    } finally {
+      stopWaiting();
+      this.#isOver = true;
+    }
+  }
+
+  #grow(text: string): void {
+    if (this.#kept !== undefined) return;
+    this.#text += text;
+    const { stop, text: kept } = this.#through(this.#text);
+    if (stop) this.#keep(kept);
+    else if (!this.follows(this.#cursor)) this.drop();
+  }
+
+  #through(text: string): { stop: boolean; text: string } {
+    return this.#stops?.push(text) ?? { stop: false, text };
+  }
+
+  #keep(text: string): void {
+    this.#kept = text;
+    this.#enough.abort();
+  }
+
+  #showWhatIsThere(): void {
+    if (this.#kept === undefined && this.#text.includes("\n")) this.#keep(wholeLines(this.#text));
+  }
+
+  /** What the rules keep of a text that the model ended; at its length limit it breaks off in the middle of a line. */
+  #ended(text: string, stopReason: string): string {
+    const { text: kept } = this.#through(text);
+    return stopReason === "maxTokens" && kept === text ? wholeLines(kept) : kept;
+  }
+}
+
+/** Without the last line, if there are several. */
+function wholeLines(text: string): string {
+  const end = text.lastIndexOf("\n");
+  return end > 0 ? text.slice(0, end) : text;
+}
