@@ -20,6 +20,9 @@ export const COMMAND_IDS = [
   "fathom.newConversation",
   "fathom.focusChat",
   "fathom.toggleCompletion",
+  "fathom.toggleCompletionLanguage",
+  "fathom.snoozeCompletion",
+  "fathom.showCompletionStatistics",
   "fathom.showMenu",
 ] as const;
 

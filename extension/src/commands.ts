@@ -1,12 +1,18 @@
 // The one table from command id to handler; the handlers live with their features.
 import { commands, type Disposable, type LogOutputChannel, ProgressLocation, Uri, window } from "vscode";
-import { DoctorRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
+import {
+  CompletionStatisticsRequest,
+  DoctorRequest,
+  RestartEngineRequest,
+} from "../../server/src/protocol/messages.ts";
 import type { ChatView } from "./chatView.ts";
 import type { ServerConnection } from "./client.ts";
 import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
+import { completionReport } from "./completionReport.ts";
+import { toggleCompletion, toggleCompletionLanguage } from "./completionSwitches.ts";
 import type { ContextMapView } from "./contextMapView.ts";
 import type { EditPreview } from "./editPreview.ts";
-import { toggleCompletion } from "./ghostText.ts";
+import type { GhostText } from "./ghostText.ts";
 import type { ModelSetup } from "./modelSetup.ts";
 import { inBackground, say, showFailure } from "./notices.ts";
 import type { WorkspaceReading } from "./reading.ts";
@@ -22,6 +28,7 @@ export interface CommandDependencies extends ScreenshotDependencies {
   contextMap: ContextMapView;
   documents: VirtualDocuments;
   edits: EditPreview;
+  ghostText: GhostText;
   models: ModelSetup;
   reading: WorkspaceReading;
 }
@@ -44,7 +51,7 @@ export function registerCommands(dependencies: CommandDependencies): Disposable[
 }
 
 function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handler> {
-  const { server, log, chat, contextMap, documents, edits, models, reading } = dependencies;
+  const { server, log, chat, contextMap, documents, edits, ghostText, models, reading } = dependencies;
   return {
     "fathom.readWorkspace": () => reading.read(),
     "fathom.stopReading": () => reading.stop(),
@@ -65,6 +72,9 @@ function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handle
     "fathom.newConversation": () => chat.newConversation(),
     "fathom.focusChat": () => chat.focus(),
     "fathom.toggleCompletion": () => toggleCompletion(),
+    "fathom.toggleCompletionLanguage": () => toggleCompletionLanguage(),
+    "fathom.snoozeCompletion": () => ghostText.snooze(),
+    "fathom.showCompletionStatistics": () => showCompletionStatistics(server, documents),
     "fathom.showMenu": () => showMenu(server.status),
   };
 }
@@ -79,4 +89,9 @@ async function showDoctor(server: ServerConnection, documents: VirtualDocuments)
   const options = { location: ProgressLocation.Window, title: "Fathom looks at this machine" };
   const rows = await window.withProgress(options, () => server.request(DoctorRequest.type, null));
   await documents.showReport("Fathom doctor.md", doctorReport(rows));
+}
+
+async function showCompletionStatistics(server: ServerConnection, documents: VirtualDocuments): Promise<void> {
+  const statistics = await server.request(CompletionStatisticsRequest.type, {});
+  await documents.showPage("Inline completions.md", completionReport(statistics));
 }

@@ -44,7 +44,7 @@ export function activate(context: ExtensionContext): void {
     server.onStatus(ghostText.noteStatus),
     server.onStatus(models.hintOnce),
     window.registerWebviewViewProvider(CHAT_VIEW_ID, chat),
-    ...registerCommands({ context, server, log, chat, contextMap, documents, edits, models, reading }),
+    ...registerCommands({ context, server, log, chat, contextMap, documents, edits, ghostText, models, reading }),
   );
   inBackground(log, server.start());
 }

@@ -1,10 +1,12 @@
 // Decides whether inline completions of the server are shown; the server makes them, VS Code draws them.
 import {
-  ConfigurationTarget,
+  commands,
   type InlineCompletionItem,
   type InlineCompletionList,
   type ProviderResult,
+  type QuickPickItem,
   type TextDocument,
+  window,
   workspace,
 } from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
@@ -15,12 +17,16 @@ import { say } from "./notices.ts";
 
 type Suggestions = InlineCompletionItem[] | InlineCompletionList;
 
-const ENABLED_KEY = "completion.enabled";
+/** Choices of a pause, minutes. */
+const SNOOZE_MINUTES = [5, 15, 30, 60];
+const MS_PER_MINUTE = 60_000;
 
 /** The middleware of the language client for `textDocument/inlineCompletion`. Each empty result is logged with its reason. */
 export class GhostText {
   readonly #log: Log;
   #serverReason: string | undefined;
+  /** Milliseconds since the epoch. */
+  #snoozedUntil = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -33,10 +39,34 @@ export class GhostText {
     this.#serverReason = reason;
   };
 
+  /** Lets the user choose how long nothing is shown; a pause that runs can be ended. */
+  async snooze(): Promise<void> {
+    const isSnoozed = Date.now() < this.#snoozedUntil;
+    const choices = SNOOZE_MINUTES.map((minutes): SnoozeItem => ({ label: `For ${minutes} minutes`, minutes }));
+    const end: SnoozeItem = {
+      label: "Go on now",
+      description: `snoozed until ${clockTime(this.#snoozedUntil)}`,
+      minutes: 0,
+    };
+    const chosen = await window.showQuickPick(isSnoozed ? [end, ...choices] : choices, {
+      title: "Snooze Inline Completions",
+      placeHolder: "The model is not asked meanwhile",
+    });
+    if (chosen === undefined) return;
+    this.#snoozedUntil = Date.now() + chosen.minutes * MS_PER_MINUTE;
+    if (chosen.minutes === 0) {
+      say("Fathom: inline completions go on.");
+      return;
+    }
+    await commands.executeCommand("editor.action.inlineSuggest.hide");
+    say(`Fathom: no inline completions until ${clockTime(this.#snoozedUntil)}.`);
+  }
+
   get middleware(): Middleware {
     return {
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         if (!isEnabled(document)) return this.#nothing("switched off by the setting fathom.completion.enabled");
+        if (Date.now() < this.#snoozedUntil) return this.#nothing(`snoozed until ${clockTime(this.#snoozedUntil)}`);
         const version = document.version;
         const result = await this.#ask(() => next(document, position, context, token));
         if (result === undefined) return undefined;
@@ -67,21 +97,15 @@ export class GhostText {
   }
 }
 
-/** Switches inline completions on or off where the setting is decided now: folder, workspace or user. */
-export async function toggleCompletion(): Promise<void> {
-  const settings = workspace.getConfiguration(SETTINGS_SECTION);
-  const enabled = settings.get<boolean>(ENABLED_KEY, DEFAULT_SETTINGS.completion.enabled);
-  const inspected = settings.inspect<boolean>(ENABLED_KEY);
-  const inWorkspace = inspected?.workspaceValue !== undefined;
-  await settings.update(
-    ENABLED_KEY,
-    !enabled,
-    inWorkspace ? ConfigurationTarget.Workspace : ConfigurationTarget.Global,
-  );
-  say(enabled ? "Fathom: inline completions are off." : "Fathom: inline completions are on.");
+interface SnoozeItem extends QuickPickItem {
+  minutes: number;
+}
+
+function clockTime(ms: number): string {
+  return new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function isEnabled(document: TextDocument): boolean {
   const settings = workspace.getConfiguration(SETTINGS_SECTION, document);
-  return settings.get<boolean>(ENABLED_KEY, DEFAULT_SETTINGS.completion.enabled);
+  return settings.get<boolean>("completion.enabled", DEFAULT_SETTINGS.completion.enabled);
 }

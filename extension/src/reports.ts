@@ -1,5 +1,6 @@
 // Markdown for the reports that open in an editor: the doctor's rows, what reading left out; pure text, no VS Code.
 import type { DoctorRow, PrefillOutcome } from "../../server/src/protocol/messages.ts";
+import { oneLine, table } from "./markdownTable.ts";
 import { count, figuresLine, seconds, size } from "./statusText.ts";
 
 const VERDICT: Record<DoctorRow["verdict"], string> = { good: "ok", warning: "warning", bad: "problem" };
@@ -39,19 +40,4 @@ export function readingReport(outcome: PrefillOutcome): string {
     lines.push("", "## Left out", "", ...table(["path", "reason"], rows));
   }
   return `${lines.join("\n").trimEnd()}\n`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\r?\n/g, " ");
-}
-
-/** A Markdown table with padded columns, because the report is read as text too. */
-function table(head: string[], rows: string[][]): string[] {
-  // Line breaks and bars would break out of their cell.
-  const safe = [head, ...rows].map((row) => row.map((text) => oneLine(text).replace(/\|/g, "\\|")));
-  const widths = head.map((_, column) => Math.max(...safe.map((row) => row[column]?.length ?? 0)));
-  const [first, ...rest] = safe.map(
-    (row) => `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`,
-  );
-  return [first ?? "", `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rest];
 }

@@ -112,6 +112,8 @@ function menuItems(status: Status): MenuItem[] {
     item("layout", "Show Context Map", "fathom.showContextMap"),
     item("cloud-download", "Get Model…", "fathom.getModel"),
     item("zap", "Switch Inline Completions On or Off", "fathom.toggleCompletion"),
+    item("bell-slash", "Snooze Inline Completions…", "fathom.snoozeCompletion"),
+    item("graph", "Show Completion Statistics", "fathom.showCompletionStatistics"),
     item("refresh", "Restart Engine", "fathom.restartEngine"),
     item("pulse", "Doctor", "fathom.doctor"),
     item("output", "Show Log", "fathom.showLog"),

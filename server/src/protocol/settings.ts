@@ -31,6 +31,12 @@ export interface FathomSettings {
     enabled: boolean;
     /** Most new tokens of one inline completion. */
     maxTokens: number;
+    /** By language as the editor names it; `*` stands for all that are not named. */
+    languages: Record<string, boolean>;
+    /** Complete inside comments too. */
+    inComments: boolean;
+    /** Files without inline completions, as patterns of a .gitignore. */
+    exclude: string[];
   };
   chat: {
     /** Let the model reason before it answers; slower. */
@@ -54,7 +60,7 @@ export const DEFAULT_SETTINGS: FathomSettings = {
     maxMinutes: 30,
     pauseOnBattery: true,
   },
-  completion: { enabled: true, maxTokens: 96 },
+  completion: { enabled: true, maxTokens: 96, languages: { "*": true }, inComments: true, exclude: [] },
   chat: { thinking: false, maxTokens: 1024 },
   search: { workspaceSymbols: true },
 };
@@ -103,6 +109,9 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
     completion: {
       enabled: read.flag(completion.enabled, d.completion.enabled, "completion.enabled"),
       maxTokens: read.integer(completion.maxTokens, 1, 2048, d.completion.maxTokens, "completion.maxTokens"),
+      languages: read.flags(completion.languages, d.completion.languages, "completion.languages"),
+      inComments: read.flag(completion.inComments, d.completion.inComments, "completion.inComments"),
+      exclude: read.texts(completion.exclude, d.completion.exclude, "completion.exclude"),
     },
     chat: {
       thinking: read.flag(chat.thinking, d.chat.thinking, "chat.thinking"),
@@ -137,6 +146,22 @@ class Reader {
   integer(value: unknown, low: number, high: number, fallback: number, key: string): number {
     const fits = typeof value === "number" && Number.isInteger(value) && value >= low && value <= high;
     return fits ? value : this.#fallback(value, fallback, key, `a whole number from ${low} to ${high}`);
+  }
+
+  texts(value: unknown, fallback: string[], key: string): string[] {
+    const fits = Array.isArray(value) && value.every((entry) => typeof entry === "string");
+    return fits ? value : this.#fallback(value, fallback, key, "a list of texts");
+  }
+
+  flags(value: unknown, fallback: Record<string, boolean>, key: string): Record<string, boolean> {
+    const fits =
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every((entry) => typeof entry === "boolean");
+    return fits
+      ? (value as Record<string, boolean>)
+      : this.#fallback(value, fallback, key, "a table of true and false");
   }
 
   choice<const T extends string>(value: unknown, choices: readonly T[], fallback: NoInfer<T>, key: string): T {

@@ -1,6 +1,6 @@
 // Tests what counts as shown, taken and kept, and that totals outlive a session.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { noCounts, noTotals, percentile, Statistics } from "../../../server/src/completion/statistics.ts";
@@ -147,7 +147,12 @@ describe("completion: statistics", () => {
 });
 
 describe("completion: totals on disk", () => {
-  const file = () => join(mkdtempSync(join(tmpdir(), "fathom-totals-")), "deep", "totals.json");
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "fathom-totals-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const file = () => join(folder, "deep", "totals.json");
 
   it("are there in the next session", async () => {
     const [path, clock] = [file(), new FakeClock()];
@@ -164,7 +169,7 @@ describe("completion: totals on disk", () => {
   });
 
   it("begin anew where the file is broken", async () => {
-    const path = join(mkdtempSync(join(tmpdir(), "fathom-totals-")), "totals.json");
+    const path = join(folder, "totals.json");
     for (const text of [
       "",
       "{",

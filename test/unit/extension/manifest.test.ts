@@ -56,7 +56,7 @@ describe("manifest", () => {
       assert.ok((property.markdownDescription ?? "").length > 20);
       assert.equal(property.enum?.length, property.enumDescriptions?.length);
       const type = property.type === "integer" ? "number" : property.type;
-      assert.equal(typeof property.default, type);
+      assert.equal(Array.isArray(property.default) ? "array" : typeof property.default, type);
     });
   }
 
