@@ -78,6 +78,40 @@ const NOT_RUN = /\.(map|md|ts|d\.ts)$/;
 const LISTED_ENTRIES = 10;
 const BYTES_PER_MB = 1_000_000;
 
+/** Outside a repository, seconds since 1970: a zip file knows no time before 1980. */
+const EARLIEST_ZIP_TIME = "315619200";
+
+/** Binaries for other platforms, which npm does not install here; each under its name and version. */
+const FETCHED = join(ROOT, ".build", "binaries");
+
+/**
+ * Most that a package may take, bytes. Two fifths are the store of the search index, a third the runtimes with Vulkan; a
+ * package over its budget is not written off as growth, but looked at.
+ */
+const BUDGET_BYTES: Record<string, number> = {
+  "linux-x64": 150 * BYTES_PER_MB,
+  "linux-arm64": 115 * BYTES_PER_MB,
+  "darwin-arm64": 85 * BYTES_PER_MB,
+  "win32-x64": 145 * BYTES_PER_MB,
+  "win32-arm64": 105 * BYTES_PER_MB,
+};
+
+/** How a package came out. */
+export interface Packed {
+  file: string;
+  target: string;
+  vsixBytes: number;
+  budgetBytes: number;
+  /** What it takes once it is installed. */
+  unpackedBytes: number;
+  files: number;
+  /** The largest files, largest first. */
+  largest: { path: string; bytes: number }[];
+}
+
+/** All platforms that there is a package for, as VS Code names them. */
+export const TARGETS: readonly string[] = Object.keys(BINARIES);
+
 /**
  * Packages with binaries for a platform.
  * @param target VS Code's name of the platform, such as "linux-x64".
@@ -137,6 +171,19 @@ async function main(): Promise<void> {
   const { target, out } = parseArgs({
     options: { target: { type: "string", default: `${process.platform}-${process.arch}` }, out: { type: "string" } },
   }).values;
+  const packed = await packFor(target, out);
+  report(packed);
+  if (packed.vsixBytes <= packed.budgetBytes) return;
+  console.error(`The package is larger than its budget of ${inMb(packed.budgetBytes)}; see BUDGET_BYTES in vsix.ts.`);
+  process.exitCode = 1;
+}
+
+/**
+ * Packs what is built for one platform. Binaries that are not installed here are fetched from the npm registry.
+ * @param target One of {@link TARGETS}.
+ * @param out The file to write; default: one in the repository with name, platform and version.
+ */
+export async function packFor(target: string, out?: string): Promise<Packed> {
   const binaries = binaryPackages(target);
   const manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const file = resolve(out ?? join(ROOT, `${manifest.name}-${target}-${manifest.version}.vsix`));
@@ -148,11 +195,10 @@ async function main(): Promise<void> {
   await stageDocuments();
   const runtimes = Object.keys(manifest.dependencies).filter((name) => !ONLY_REQUIRED.includes(name));
   const imported = await stageRuntimes(runtimes);
-  for (const name of binaries) await stageBinaries(name);
-  const binaryFolders = binaries.map((name) => `node_modules/${name}`);
-  await writeNotices([...bundled, ...COPIED, ...imported, ...binaryFolders]);
+  const binaryFolders = await Promise.all(binaries.map(stageBinaries));
+  await writeNotices([...[...bundled, ...COPIED, ...imported].map((folder) => join(ROOT, folder)), ...binaryFolders]);
   await pack(target, file);
-  await report(file);
+  return measure(target, file);
 }
 
 /** @returns Folders of the packages inside the bundles, from the source maps. */
@@ -206,28 +252,60 @@ async function stageRuntimes(names: readonly string[]): Promise<string[]> {
   return packageFolders(files);
 }
 
-async function stageBinaries(name: string): Promise<void> {
-  const folder = join(ROOT, "node_modules", name);
-  const paths = await filesUnder(folder).catch(() => {
-    throw new Error(`${name} is not installed. Get it with: npm install --no-save --force ${name}@VERSION`);
-  });
-  const run = paths.filter((path) => !NOT_RUN.test(path) && !LICENSE_FILE.test(path.split(sep).at(-1) ?? ""));
-  for (const path of run) await stageModuleFile(repositoryPath(path));
+/** @returns The folder that the binaries were taken from. */
+async function stageBinaries(name: string): Promise<string> {
+  const installed = join(ROOT, "node_modules", name);
+  const folder = existsSync(installed) ? installed : await fetched(name);
+  const run = (await filesUnder(folder)).filter(
+    (path) => !NOT_RUN.test(path) && !LICENSE_FILE.test(path.split(sep).at(-1) ?? ""),
+  );
+  for (const path of run) await stageAs(`${name}/${relative(folder, path).split(sep).join("/")}`, path);
+  return folder;
 }
 
-async function stageModuleFile(path: string): Promise<void> {
-  const staged = join(STAGE, STAGED_MODULES, path.replace("node_modules/", ""));
+/**
+ * Fetches the version that the lock file names, and checks that its content is the one named there.
+ * @returns Its folder.
+ */
+async function fetched(name: string): Promise<string> {
+  const { packages } = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8"));
+  const { version, integrity } = packages[`node_modules/${name}`];
+  const folder = join(FETCHED, name, version);
+  if (existsSync(join(folder, "package"))) return join(folder, "package");
+  await mkdir(folder, { recursive: true });
+  const run = promisify(execFile);
+  const asked = ["pack", `${name}@${version}`, "--json", "--pack-destination", folder];
+  const { stdout } = await run("npm", asked, { shell: process.platform === "win32", maxBuffer: 16 * BYTES_PER_MB });
+  const [{ filename, integrity: found }] = JSON.parse(stdout);
+  if (found !== integrity) {
+    throw new Error(`${name} ${version} is not what the lock file names (${found}). Nothing was packed.`);
+  }
+  await run("tar", ["-xzf", filename], { cwd: folder });
+  await rm(join(folder, filename));
+  return join(folder, "package");
+}
+
+function stageModuleFile(path: string): Promise<void> {
+  return stageAs(path.replace("node_modules/", ""), join(ROOT, path));
+}
+
+/** @param name Path below node_modules. */
+async function stageAs(name: string, file: string): Promise<void> {
+  const staged = join(STAGE, STAGED_MODULES, name);
   await mkdir(dirname(staged), { recursive: true });
-  await copyFile(join(ROOT, path), staged);
+  await copyFile(file, staged);
 }
 
-/** One file with the licence of every package that ships, since bundling leaves their own files behind. */
+/**
+ * One file with the licence of every package that ships, since bundling leaves their own files behind.
+ * @param folders Where the packages lie.
+ */
 async function writeNotices(folders: readonly string[]): Promise<void> {
   const notices = new Map<string, string>();
   for (const folder of folders) {
-    const { name, version, license } = JSON.parse(await readFile(join(ROOT, folder, "package.json"), "utf8"));
-    const files = (await readdir(join(ROOT, folder))).filter((file) => LICENSE_FILE.test(file)).sort();
-    const texts = await Promise.all(files.map((file) => readFile(join(ROOT, folder, file), "utf8")));
+    const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const files = (await readdir(folder)).filter((file) => LICENSE_FILE.test(file)).sort();
+    const texts = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
     notices.set(
       `${name} ${version}`,
       [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n"),
@@ -244,20 +322,38 @@ async function pack(target: string, file: string): Promise<void> {
   await promisify(execFile)(
     process.execPath,
     [join(dirname(manifestOfVsce), "vsce"), "package", ...options, "--allow-missing-repository"],
-    { cwd: STAGE, maxBuffer: 16 * BYTES_PER_MB },
+    { cwd: STAGE, maxBuffer: 16 * BYTES_PER_MB, env: { ...process.env, SOURCE_DATE_EPOCH: await lastChange() } },
   );
 }
 
-async function report(file: string): Promise<void> {
+/** When the repository last changed, seconds since 1970: with it as the time of every file, the same sources make the same bytes. */
+async function lastChange(): Promise<string> {
+  if (process.env.SOURCE_DATE_EPOCH !== undefined) return process.env.SOURCE_DATE_EPOCH;
+  const { stdout } = await promisify(execFile)("git", ["log", "-1", "--format=%ct"], { cwd: ROOT }).catch(() => ({
+    stdout: EARLIEST_ZIP_TIME,
+  }));
+  return stdout.trim();
+}
+
+async function measure(target: string, file: string): Promise<Packed> {
   const entries = await Promise.all(
     (await filesUnder(STAGE)).map(async (path) => ({ path: relative(STAGE, path), bytes: (await stat(path)).size })),
   );
-  const total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-  console.log(`${relative(process.cwd(), file)}: ${inMb((await stat(file)).size)}`);
-  console.log(`${entries.length} files, ${inMb(total)} unpacked; the largest:`);
-  for (const { path, bytes } of entries.sort((a, b) => b.bytes - a.bytes).slice(0, LISTED_ENTRIES)) {
-    console.log(`${inMb(bytes).padStart(10)}  ${path}`);
-  }
+  return {
+    file,
+    target,
+    vsixBytes: (await stat(file)).size,
+    budgetBytes: BUDGET_BYTES[target] ?? 0,
+    unpackedBytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: entries.length,
+    largest: entries.sort((a, b) => b.bytes - a.bytes).slice(0, LISTED_ENTRIES),
+  };
+}
+
+function report({ file, vsixBytes, budgetBytes, unpackedBytes, files, largest }: Packed): void {
+  console.log(`${relative(process.cwd(), file)}: ${inMb(vsixBytes)} of at most ${inMb(budgetBytes)}`);
+  console.log(`${files} files, ${inMb(unpackedBytes)} unpacked; the largest:`);
+  for (const { path, bytes } of largest) console.log(`${inMb(bytes).padStart(10)}  ${path}`);
 }
 
 async function filesUnder(folder: string): Promise<string[]> {

@@ -7,6 +7,7 @@ import { type Bench, type Figures, UsageError } from "./measuring.ts";
 import { overheadBench } from "./overhead.ts";
 import { prefillBench } from "./prefill.ts";
 import { retrievalBench } from "./retrieval.ts";
+import { sizeBench } from "./size.ts";
 import { snapshotBench } from "./snapshot.ts";
 import { warmBench } from "./warm.ts";
 
@@ -19,6 +20,7 @@ const BENCHES: Record<string, Bench> = {
   overhead: overheadBench,
   index: indexBench,
   retrieval: retrievalBench,
+  size: sizeBench,
 };
 
 const USAGE_EXIT_CODE = 2;

@@ -1,0 +1,80 @@
+// Packs the extension for every platform and looks inside: the right binaries and no others, within budget, the same bytes twice.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Packed, packFor, TARGETS } from "../../vsix.ts";
+import { machineOf } from "./machine.ts";
+import { beginnings, filesIn } from "./vsixFile.ts";
+
+const HERE = `${process.platform}-${process.arch}`;
+/** Where an executable's header says which processor it is for. */
+const HEADER_BYTES = 4096;
+const BINARY = /\.(node|so|dll|dylib|exe)(\.[\d.]+)?$/;
+const FOREIGN = /cuda|\.(map|ts)$|(^|\/)(test|\.github)\//;
+
+describe("packages", () => {
+  const folder = mkdtempSync(join(tmpdir(), "fathom-packages-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const packed = new Map<string, Packed>();
+
+  for (const target of TARGETS) {
+    describe(target, () => {
+      const vsix = join(folder, `${target}.vsix`);
+      before(async () => {
+        packed.set(target, await packFor(target, vsix));
+      });
+
+      it("is within its budget", () => {
+        const { vsixBytes, budgetBytes } = packed.get(target)!;
+        assert.ok(vsixBytes <= budgetBytes, `${vsixBytes} of ${budgetBytes} bytes`);
+        // A budget far away from the truth would hide growth.
+        assert.ok(vsixBytes > budgetBytes * 0.8, `${vsixBytes} of ${budgetBytes} bytes: lower the budget`);
+      });
+
+      it("has binaries for this platform and for no other", async () => {
+        const heads = await beginnings(vsix, (path) => BINARY.test(path), HEADER_BYTES);
+        const machines = new Map([...heads].map(([path, head]) => [path, machineOf(head)]));
+        assert.ok(machines.size >= 5, [...machines.keys()].join("\n"));
+        const wrong = [...machines].filter(([, machine]) => machine !== target);
+        assert.deepEqual(wrong, []);
+        for (const runtime of ["node-llama-cpp", "node-llama-", "lancedb"]) {
+          assert.ok(
+            [...machines.keys()].some((path) => path.includes(runtime)),
+            runtime,
+          );
+        }
+      });
+
+      it("has what the manifest names, and nothing that only development needs", async () => {
+        const paths = (await filesIn(vsix)).map(({ path }) => path);
+        const manifest = JSON.parse(await contentOf(vsix, "extension/package.json"));
+        for (const named of [manifest.main, ...Object.values<string>(manifest.bin)]) {
+          assert.ok(paths.includes(join("extension", named)), named);
+        }
+        assert.ok(paths.includes("extension/THIRD_PARTY_NOTICES.txt"));
+        assert.deepEqual(
+          paths.filter((path) => FOREIGN.test(path)),
+          [],
+        );
+      });
+
+      it("says for which platform it is", async () => {
+        assert.ok((await contentOf(vsix, "extension.vsixmanifest")).includes(`TargetPlatform="${target}"`));
+      });
+    });
+  }
+
+  describe("packed again", () => {
+    it("has the same bytes", async () => {
+      const again = join(folder, "again.vsix");
+      await packFor(HERE, again);
+      assert.deepEqual(await filesIn(again), await filesIn(join(folder, `${HERE}.vsix`)));
+    });
+  });
+});
+
+async function contentOf(vsix: string, path: string): Promise<string> {
+  const found = await beginnings(vsix, (name) => name === path, 2 ** 20);
+  return (found.get(path) ?? assert.fail(`${path} is not in the package`)).toString();
+}
