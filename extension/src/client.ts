@@ -18,8 +18,10 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   type Middleware,
+  type NotificationType,
   ProgressType,
   type ProtocolRequestType,
+  type RequestHandler,
   type RequestParam,
   type RequestType,
   ResponseError,
@@ -64,6 +66,8 @@ export class ServerConnection implements Disposable {
   #replacing: Promise<unknown> = Promise.resolve();
   /** What lives as long as one client; the extension's own list is `context.subscriptions`. */
   #clientCleanup: Disposable[] = [];
+  /** Register with each new client what answers the server's requests. */
+  readonly #answers: ((client: LanguageClient) => Disposable)[] = [];
 
   /** Fires with the whole status at each change. */
   readonly onStatus: Event<Status> = this.#statusChanged.event;
@@ -122,6 +126,18 @@ export class ServerConnection implements Disposable {
       );
     }
     return client.sendRequest(type, params as RequestParam<P>, token);
+  }
+
+  /** Answers requests of every server that is started from now on. */
+  answer<P, R>(type: RequestType<P, R, void>, handler: (params: P, token: CancellationToken) => Promise<R>): void {
+    this.#answers.push((client) => client.onRequest(type, handler as RequestHandler<P, R, void>));
+  }
+
+  /** Tells the server something; does nothing when none runs. */
+  notify<P>(type: NotificationType<P>, params: NoInfer<P>): void {
+    const client = this.#client;
+    if (client?.state === State.Running)
+      client.sendNotification(type, params as RequestParam<P>).catch(this.#logRejection);
   }
 
   /**
@@ -187,6 +203,7 @@ export class ServerConnection implements Disposable {
     this.#clientCleanup.push(
       client.onNotification(StatusNotification.type, (status) => this.#setStatus(status)),
       client.onDidChangeState(({ newState }) => this.#clientStateChanged(client, newState)),
+      ...this.#answers.map((register) => register(client)),
       workspace.onDidGrantWorkspaceTrust(() => this.#tellTrust(client)),
     );
     return client;
@@ -218,6 +235,7 @@ export class ServerConnection implements Disposable {
       initializationOptions: (): InitializationOptions => ({
         trusted: workspace.isTrusted,
         storageDir: this.#context.globalStorageUri.fsPath,
+        definitions: true,
       }),
       errorHandler: this.#errorHandler(isCurrent),
       middleware: {

@@ -1,10 +1,7 @@
 // The one table from command id to handler; the handlers live with their features.
 import { commands, type Disposable, type LogOutputChannel, ProgressLocation, Uri, window } from "vscode";
-import {
-  CompletionStatisticsRequest,
-  DoctorRequest,
-  RestartEngineRequest,
-} from "../../server/src/protocol/messages.ts";
+import { CompletionStatisticsRequest } from "../../server/src/protocol/completionMessages.ts";
+import { DoctorRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
 import type { ChatView } from "./chatView.ts";
 import type { ServerConnection } from "./client.ts";
 import { COMMAND_IDS, type CommandId } from "./commandIds.ts";

@@ -1,5 +1,9 @@
 // Markdown for the completion statistics: what was shown, taken and kept, how fast and at what cost; pure text, no VS Code.
-import type { CompletionCounts, CompletionRecord, CompletionStatistics } from "../../server/src/protocol/messages.ts";
+import type {
+  CompletionCounts,
+  CompletionRecord,
+  CompletionStatistics,
+} from "../../server/src/protocol/completionMessages.ts";
 import { table } from "./markdownTable.ts";
 import { count, seconds } from "./statusText.ts";
 

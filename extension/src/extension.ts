@@ -1,9 +1,11 @@
 // Entry of the extension: makes the parts in the order of their needs and registers them; does nothing else.
-import { type ExtensionContext, window } from "vscode";
+import { commands, type ExtensionContext, Position, Uri, window } from "vscode";
+import { DefinitionsRequest, ViewedNotification } from "../../server/src/protocol/contextMessages.ts";
 import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
 import { ServerConnection } from "./client.ts";
 import { registerCommands } from "./commands.ts";
 import { ContextMapView } from "./contextMapView.ts";
+import { type DefinitionLookup, findDefinitions } from "./definitions.ts";
 import { EditPreview } from "./editPreview.ts";
 import { GhostText } from "./ghostText.ts";
 import { createLog, topicLog } from "./log.ts";
@@ -11,6 +13,7 @@ import { ModelSetup } from "./modelSetup.ts";
 import { inBackground } from "./notices.ts";
 import { WorkspaceReading } from "./reading.ts";
 import { StatusBar } from "./statusBar.ts";
+import { watchViews } from "./viewedRanges.ts";
 import { VirtualDocuments } from "./virtualDocuments.ts";
 
 let connection: ServerConnection | undefined;
@@ -28,6 +31,7 @@ export function activate(context: ExtensionContext): void {
   const models = new ModelSetup(context, server, topicLog(log, "model"));
   const reading = new WorkspaceReading(server, documents, topicLog(log, "reading"));
 
+  server.answer(DefinitionsRequest.type, (params, token) => findDefinitions(params, token, LOOKUP));
   connection = server;
   statusBar.show(server.status);
   context.subscriptions.push(
@@ -44,9 +48,21 @@ export function activate(context: ExtensionContext): void {
     server.onStatus(ghostText.noteStatus),
     server.onStatus(models.hintOnce),
     window.registerWebviewViewProvider(CHAT_VIEW_ID, chat),
+    watchViews(window, (view) => server.notify(ViewedNotification.type, view), after),
     ...registerCommands({ context, server, log, chat, contextMap, documents, edits, ghostText, models, reading }),
   );
   inBackground(log, server.start());
+}
+
+const LOOKUP: DefinitionLookup = {
+  execute: (command, uri, position) => commands.executeCommand(command, uri, position),
+  uri: (text) => Uri.parse(text),
+  position: (line, character) => new Position(line, character),
+};
+
+function after(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms);
+  return () => clearTimeout(timer);
 }
 
 /** Called by VS Code at its end; it waits for the server to end in an orderly way, so that snapshots are whole. */

@@ -1,6 +1,7 @@
 // Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
 import type {
   BaseStatus,
+  EmbeddingStatus,
   EngineState,
   Figures,
   HoldReason,
@@ -99,6 +100,7 @@ export function statusFacts(status: Status): { name: string; text: string }[] {
   if (base) facts.push({ name: "Read", text: baseLine(base) });
   if (overlay) facts.push({ name: "Changed since", text: overlayLine(overlay) });
   if (index) facts.push({ name: "Search", text: indexLine(index) });
+  if (index?.embedding) facts.push({ name: "Embedding model", text: embeddingLine(index.embedding) });
   if (hold) facts.push({ name: "Waiting", text: HOLD[hold] });
   if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
   if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
@@ -205,6 +207,12 @@ function changedFiles({ files }: OverlayStatus): string {
 function overlayLine(overlay: OverlayStatus): string {
   const named = overlay.onlyNamed > 0 ? `; ${count(overlay.onlyNamed)} more only named, for want of room` : "";
   return `${changedFiles(overlay)}, ${count(overlay.tokens)} tokens${named}`;
+}
+
+function embeddingLine({ model, chunks, totalChunks, inUse, problem }: EmbeddingStatus): string {
+  if (problem !== undefined) return problem;
+  const made = `${count(chunks)} of ${count(totalChunks)} chunks have a vector of ${model}`;
+  return inUse ? made : `${made}; the bundled embedder is used meanwhile`;
 }
 
 function indexLine({ phase, files, totalFiles, chunks, bytes }: IndexStatus): string {

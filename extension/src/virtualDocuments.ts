@@ -1,13 +1,5 @@
 // Serves read-only documents that exist in memory only: proposals and reports.
-import {
-  commands,
-  type Disposable,
-  EventEmitter,
-  type TextDocumentContentProvider,
-  Uri,
-  window,
-  workspace,
-} from "vscode";
+import { commands, type Disposable, EventEmitter, Uri, window, workspace } from "vscode";
 
 /** Proposed versions of files, shown on the right of a diff. */
 export const PROPOSAL_SCHEME = "fathom-proposal";
@@ -15,26 +7,22 @@ export const PROPOSAL_SCHEME = "fathom-proposal";
 const REPORT_SCHEME = "fathom-report";
 
 /** The texts of both schemes by URI. */
-export class VirtualDocuments implements TextDocumentContentProvider, Disposable {
+export class VirtualDocuments implements Disposable {
   readonly #texts = new Map<string, string>();
-  readonly #changed = new EventEmitter<Uri>();
+  /** One a scheme: VS Code complains about a provider that tells changes of another one's documents. */
+  readonly #changed = new Map([PROPOSAL_SCHEME, REPORT_SCHEME].map((scheme) => [scheme, new EventEmitter<Uri>()]));
   readonly #registrations: Disposable[];
 
-  readonly onDidChange = this.#changed.event;
-
   constructor() {
-    this.#registrations = [PROPOSAL_SCHEME, REPORT_SCHEME].map((scheme) =>
-      workspace.registerTextDocumentContentProvider(scheme, this),
+    const provideTextDocumentContent = (uri: Uri) => this.#texts.get(uri.toString()) ?? "";
+    this.#registrations = [...this.#changed].map(([scheme, { event }]) =>
+      workspace.registerTextDocumentContentProvider(scheme, { provideTextDocumentContent, onDidChange: event }),
     );
-  }
-
-  provideTextDocumentContent(uri: Uri): string {
-    return this.#texts.get(uri.toString()) ?? "";
   }
 
   set(uri: Uri, text: string): void {
     this.#texts.set(uri.toString(), text);
-    this.#changed.fire(uri);
+    this.#changed.get(uri.scheme)?.fire(uri);
   }
 
   delete(uri: Uri): void {
@@ -62,7 +50,6 @@ export class VirtualDocuments implements TextDocumentContentProvider, Disposable
   }
 
   dispose(): void {
-    for (const registration of this.#registrations) registration.dispose();
-    this.#changed.dispose();
+    for (const disposable of [...this.#registrations, ...this.#changed.values()]) disposable.dispose();
   }
 }

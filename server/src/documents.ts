@@ -1,12 +1,28 @@
-// The open documents, as the client sees them; and the text around a place in them.
+// The open documents, as the client sees them: their texts, and each change of them as what was replaced by what.
 import { type Connection, TextDocuments } from "vscode-languageserver/node";
-import { TextDocument } from "vscode-languageserver-textdocument";
+import { TextDocument, type TextDocumentContentChangeEvent } from "vscode-languageserver-textdocument";
 import { canonicalUri } from "./uris.ts";
 
+/** One stretch of a document that was replaced. */
+export interface DocumentEdit {
+  uri: string;
+  /** Where it begins, 0-based, in the text before and after. */
+  offset: number;
+  line: number;
+  /** With the line ends of the document. */
+  removed: string;
+  inserted: string;
+}
+
 export class Documents {
-  readonly #documents = new TextDocuments(TextDocument);
+  readonly #documents: TextDocuments<TextDocument>;
+  readonly #editListeners: ((edit: DocumentEdit) => void)[] = [];
 
   constructor(connection: Connection) {
+    this.#documents = new TextDocuments({
+      create: TextDocument.create,
+      update: (document, changes, version) => this.#update(document, changes, version),
+    });
     this.#documents.listen(connection);
   }
 
@@ -25,4 +41,56 @@ export class Documents {
     this.#documents.onDidChangeContent(({ document }) => listener(document.uri));
     this.#documents.onDidClose(({ document }) => listener(document.uri));
   }
+
+  /** Called for each edit of a document, in their order and before those of `onChange`, when the text is the new one. */
+  onEdit(listener: (edit: DocumentEdit) => void): void {
+    this.#editListeners.push(listener);
+  }
+
+  /** Change by change, since each is told in the text that the ones before have left. */
+  #update(document: TextDocument, changes: TextDocumentContentChangeEvent[], version: number): TextDocument {
+    const edits: DocumentEdit[] = [];
+    let updated = document;
+    for (const change of changes) {
+      const { offset, removed, inserted } = replacement(updated, change);
+      const { line } = updated.positionAt(offset);
+      updated = TextDocument.update(updated, [change], version);
+      if (removed !== inserted) edits.push({ uri: document.uri, offset, line, removed, inserted });
+    }
+    for (const edit of edits) for (const listener of this.#editListeners) listener(edit);
+    return updated;
+  }
+}
+
+type Replacement = Pick<DocumentEdit, "offset" | "removed" | "inserted">;
+
+/** What a change does; of many lines or the whole text only what differs, since that is seldom what the user did. */
+function replacement(document: TextDocument, change: TextDocumentContentChangeEvent): Replacement {
+  const text = document.getText();
+  const isWhole = !("range" in change) || change.range === undefined;
+  const [a, b] = isWhole
+    ? [0, text.length]
+    : [document.offsetAt(change.range.start), document.offsetAt(change.range.end)];
+  const offset = Math.min(a, b);
+  const removed = text.slice(offset, Math.max(a, b));
+  const inserted = change.text;
+  const hasLines = removed.includes("\n") && inserted.includes("\n");
+  return isWhole || hasLines ? narrowed({ offset, removed, inserted }) : { offset, removed, inserted };
+}
+
+function narrowed({ offset, removed, inserted }: Replacement): Replacement {
+  const most = Math.min(removed.length, inserted.length);
+  let same = 0;
+  while (same < most && removed[same] === inserted[same]) same++;
+  if (isInside(removed, same) || isInside(inserted, same)) same--;
+  let atEnd = 0;
+  while (atEnd < most - same && removed.at(-1 - atEnd) === inserted.at(-1 - atEnd)) atEnd++;
+  if (isInside(removed, removed.length - atEnd) || isInside(inserted, inserted.length - atEnd)) atEnd--;
+  const differing = (text: string) => text.slice(same, text.length - atEnd);
+  return { offset: offset + same, removed: differing(removed), inserted: differing(inserted) };
+}
+
+/** Whether an offset parts a surrogate pair or a line end. */
+function isInside(text: string, offset: number): boolean {
+  return /^(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|\r\n)$/.test(text.slice(Math.max(0, offset - 1), offset + 1));
 }

@@ -1,5 +1,6 @@
 // The entry of all measurements: finds the bench by its name, reads its options, prints its figures as JSON or as a table.
 import { parseArgs } from "node:util";
+import { completionBench } from "./completion.ts";
 import { editBench } from "./edit.ts";
 import { indexBench } from "./indexing.ts";
 import { longContextBench } from "./longctx.ts";
@@ -19,6 +20,7 @@ const BENCHES: Record<string, Bench> = {
   longctx: longContextBench,
   overhead: overheadBench,
   index: indexBench,
+  completion: completionBench,
   retrieval: retrievalBench,
   size: sizeBench,
 };

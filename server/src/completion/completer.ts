@@ -21,7 +21,7 @@ const MAX_ATTEMPTS = 3;
 
 export interface Ask {
   place: CompletionPlace;
-  document: Pick<TextDocument, "uri" | "getText">;
+  document: TextDocument;
   /** The user asked by hand: no waiting. */
   explicit: boolean;
   /** What is left of an earlier text was of no use here. */
@@ -45,8 +45,11 @@ export interface CompleterOptions {
   prepare: (ask: Ask, background: boolean, signal: AbortSignal) => Promise<Prepared>;
   /** False where a guess costs more than it is worth, e.g. on battery. */
   maySpeculate: () => boolean;
-  /** The model has worked for this, whether somebody still wants it or not. */
-  onWorked: (ask: Ask, figures: Figures) => void;
+  /**
+   * The model has worked for this, whether somebody still wants it or not.
+   * @param stopMs How long it went on after nobody did.
+   */
+  onWorked: (ask: Ask, figures: Figures, stopMs: number | undefined) => void;
 }
 
 /** One request of the client. */
@@ -182,7 +185,7 @@ export class Completer {
     if (speculative) this.#guessed = tracked;
     else this.#asked = tracked;
     void run.outcome.then((outcome) => {
-      if (outcome.kind !== "failed" && outcome.figures !== undefined) onWorked(ask, outcome.figures);
+      if (outcome.kind !== "failed" && outcome.figures !== undefined) onWorked(ask, outcome.figures, run.stopMs);
       if (outcome.kind === "said") cache.put(ask.place, outcome.text);
       if (outcome.kind !== "said" || speculative) return;
       this.#lastRunMs = clock.now() - begin;

@@ -1,87 +1,186 @@
-// Lays out the fill-in-the-middle prompt for Qwen3.5 so that a keystroke re-evaluates little; see QWEN35.md 1.7 for the format.
+// Lays out the prompt for filling in the middle so that a key re-evaluates little: what changes least stands first.
 import type { PromptPart } from "../../../engine/src/api.ts";
-
-/** Share of the room for the text before the cursor; what follows matters less and is re-evaluated each time. */
-const PREFIX_SHARE = 0.75;
+import type { FimFamily } from "../models/fimFamilies.ts";
+import type { ContextItem } from "./context/contextItems.ts";
+import type { CompletionPlace } from "./place.ts";
 
 /**
- * The window's start moves in steps of this many lines: a start that moves with every new line would change the
- * prompt's beginning, and with it everything that is cached.
+ * The text before the cursor begins at a multiple of this many lines, and so does the far part of what follows, counted from
+ * the file's end: a start that moves with every new line would change the prompt's beginning, and with it all that is cached.
  */
-const WINDOW_STEP_LINES = 64;
+const STEP_LINES = 64;
+/** The same for a single line that is too long, characters. */
+const STEP_CHARS = 1024;
 
-/** Rounds of measuring before the cut is taken as it is. */
-const MAX_ROUNDS = 4;
+/** Of the whole prompt, what the far part of what follows may take. */
+const FAR_SHARE = 0.15;
+/** Lines behind the cursor that are looked at for the near part. */
+const NEAR_LINES = 16;
+/** Token counts that are remembered; each stands for a step of lines. */
+const MAX_COUNTS = 512;
 
 export interface FimInput {
+  family: FimFamily;
   repoName: string;
-  path: string;
-  textBefore: string;
-  textAfter: string;
+  place: CompletionPlace;
+  /** Pieces of other files, most stable first. */
+  items: readonly ContextItem[];
   /** Room for the whole prompt, tokens. */
   budgetTokens: number;
-  countTokens: (texts: string[]) => Promise<number[]>;
+  /** Room for what closely follows the cursor, which is evaluated anew with every key, tokens. */
+  suffixTokens: number;
 }
 
-/**
- * @returns Parts for a raw completion: repository and file name, the text before the cursor with a checkpoint at the
- *   start of the cursor's line, the text after it.
- */
-export async function fimPrompt(input: FimInput): Promise<PromptPart[]> {
-  const { textBefore, textAfter } = await cutToBudget(input);
-  const lineStart = textBefore.lastIndexOf("\n") + 1;
-  const stable = textBefore.slice(0, lineStart);
-  return [
-    { special: "<|repo_name|>" },
-    { text: `${input.repoName}\n` },
-    { special: "<|file_sep|>" },
-    { text: `${input.path}\n` },
-    { special: "<|fim_prefix|>" },
-    { text: stable, checkpoint: true },
-    { text: textBefore.slice(lineStart) },
-    { special: "<|fim_suffix|>" },
-    { text: textAfter },
-    { special: "<|fim_middle|>" },
-  ];
-}
+export class FimPrompt {
+  readonly #countTokens: (texts: string[]) => Promise<number[]>;
+  /** By text; the one used last at the end. */
+  readonly #counts = new Map<string, number>();
 
-/** Cuts both sides to the budget; texts shorter than the budget need no counting, since a token has at least a byte. */
-async function cutToBudget(input: FimInput): Promise<{ textBefore: string; textAfter: string }> {
-  let { textBefore, textAfter } = input;
-  const budget = Math.max(64, input.budgetTokens - input.path.length - input.repoName.length);
-  if (Buffer.byteLength(textBefore) + Buffer.byteLength(textAfter) <= budget) return { textBefore, textAfter };
-  const prefixBudget = Math.floor(budget * PREFIX_SHARE);
-  // No tokenizer makes fewer than one token of 16 characters of code; a huge file is cut before it is counted.
-  textBefore = textBefore.slice(-prefixBudget * 16);
-  textAfter = textAfter.slice(0, budget * 16);
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const [before = 0, after = 0] = await input.countTokens([textBefore, textAfter]);
-    const suffixBudget = Math.max(budget - prefixBudget, budget - before);
-    if (before <= prefixBudget && after <= suffixBudget) break;
-    if (before > prefixBudget) textBefore = dropStart(textBefore, prefixBudget / before);
-    if (after > suffixBudget) textAfter = keepStart(textAfter, suffixBudget / after);
+  /** @param countTokens Number of tokens of each text. */
+  constructor(countTokens: (texts: string[]) => Promise<number[]>) {
+    this.#countTokens = countTokens;
   }
-  return { textBefore, textAfter };
-}
 
-/** Drops whole steps of lines from the start, so that at most `share` remains. */
-function dropStart(text: string, share: number): string {
-  const least = text.length - Math.floor(text.length * share);
-  let start = 0;
-  let lines = 0;
-  while (start < least || lines % WINDOW_STEP_LINES !== 0) {
-    const end = text.indexOf("\n", start);
-    if (end < 0) break;
-    start = end + 1;
-    lines += 1;
+  /**
+   * @returns Parts for a raw completion: repository, other files, the far part of what follows, the text before the cursor
+   *   with a checkpoint at the start of its line, what closely follows. Families that read what follows first get it there.
+   */
+  async parts(input: FimInput): Promise<PromptPart[]> {
+    const { family, place, items, budgetTokens, suffixTokens } = input;
+    const near = await this.#near(place.textAfter, suffixTokens);
+    const frame = this.#frame(input);
+    const far = await this.#far(place.textAfter, near.text.length, Math.floor(budgetTokens * FAR_SHARE));
+    const itemTokens = items.reduce((sum, { tokens }) => sum + tokens, 0);
+    const room = budgetTokens - near.tokens - far.tokens - itemTokens - frame.tokens;
+    const before = await this.#before(place.textBefore, Math.max(0, room));
+    const lineStart = before.lastIndexOf("\n") + 1;
+    const prefix: PromptPart[] = [
+      { text: before.slice(0, lineStart), checkpoint: true },
+      { text: before.slice(lineStart) },
+    ];
+    const others = [...frame.repository, ...items.flatMap((item) => fileParts(family, item.path, item.text))];
+    const below = far.text === "" ? [] : fileParts(family, place.path, far.text);
+    const begin = special(family.begin);
+    if (family.order === "suffixFirst") {
+      const after = [{ special: family.suffix }, { text: near.text }, { special: family.prefix }];
+      return [...begin, ...after, ...others, ...below, ...frame.path, ...prefix, ...special(family.middle)];
+    }
+    const open = [{ special: family.prefix }];
+    const start = family.path === "inPrefix" ? [...open, ...frame.path] : [...frame.path, ...open];
+    const end = [{ special: family.suffix }, { text: near.text }, ...special(family.middle)];
+    return [...begin, ...others, ...below, ...start, ...prefix, ...end];
   }
-  // One endless line, or fewer lines than a step: cut where the budget ends.
-  return start >= text.length || start < least ? text.slice(least) : text.slice(start);
+
+  /** What names repository and file. A token has at least a byte, so their lengths are enough. */
+  #frame({ family, repoName, place }: FimInput): { repository: PromptPart[]; path: PromptPart[]; tokens: number } {
+    const { repository } = family;
+    const named =
+      repository === undefined ? [] : [{ special: repository.token }, { text: repoName + repository.after }];
+    const path = pathParts(family, place.path);
+    return { repository: named, path, tokens: FRAME_TOKENS + Buffer.byteLength(repoName + place.path + place.path) };
+  }
+
+  /** The lines behind the cursor that fit; of a line that does not fit its beginning. */
+  async #near(textAfter: string, tokens: number): Promise<{ text: string; tokens: number }> {
+    const texts: string[] = [];
+    for (let end = -1, line = 0; line < NEAR_LINES && end < textAfter.length; line++) {
+      const next = textAfter.indexOf("\n", end + 1);
+      end = next < 0 ? textAfter.length : next;
+      texts.push(textAfter.slice(0, Math.min(end, tokens * MOST_CHARS_PER_TOKEN)));
+    }
+    const counts = await this.#tokensOf(texts);
+    const fitting = counts.findLastIndex((count) => count <= tokens);
+    if (fitting >= 0) return { text: texts[fitting] ?? "", tokens: counts[fitting] ?? 0 };
+    const [first = ""] = texts;
+    const text = first.slice(0, Math.floor((first.length * tokens) / (counts[0] ?? 1)));
+    return { text, tokens };
+  }
+
+  /** From a step of lines behind the near part on, as much as fits. */
+  async #far(textAfter: string, start: number, tokens: number): Promise<{ text: string; tokens: number }> {
+    const steps = stepsFromEnd(textAfter, start, tokens * MOST_CHARS_PER_TOKEN);
+    const counts = await this.#tokensOf(steps);
+    let sum = 0;
+    let text = "";
+    for (const [index, step] of steps.entries()) {
+      if (sum + counts[index]! > tokens) break;
+      sum += counts[index]!;
+      text += step;
+    }
+    return { text: text.replace(/\n$/, ""), tokens: sum };
+  }
+
+  /** Whole steps of lines from the first one that fits. */
+  async #before(textBefore: string, tokens: number): Promise<string> {
+    const steps = stepsFromStart(textBefore, tokens * MOST_CHARS_PER_TOKEN);
+    const counts = await this.#tokensOf(steps);
+    let sum = 0;
+    let first = steps.length;
+    while (first > 0 && sum + counts[first - 1]! <= tokens) sum += counts[--first]!;
+    if (first < steps.length) return steps.slice(first).join("");
+    return this.#endOf(steps.at(-1) ?? "", tokens);
+  }
+
+  /** The end of lines that are too long together, from a step of characters on. */
+  async #endOf(text: string, tokens: number): Promise<string> {
+    let start = 0;
+    while (start < text.length && (await this.#tokensOf([text.slice(start)]))[0]! > tokens) start += STEP_CHARS;
+    return text.slice(start);
+  }
+
+  async #tokensOf(texts: readonly string[]): Promise<number[]> {
+    const unknown = [...new Set(texts)].filter((text) => !this.#counts.has(text));
+    const counts = unknown.length === 0 ? [] : await this.#countTokens(unknown);
+    const known = texts.map((text) => counts[unknown.indexOf(text)] ?? this.#counts.get(text) ?? 0);
+    for (const [index, text] of texts.entries()) {
+      this.#counts.delete(text);
+      this.#counts.set(text, known[index]!);
+    }
+    while (this.#counts.size > MAX_COUNTS) this.#counts.delete(this.#counts.keys().next().value!);
+    return known;
+  }
 }
 
-/** Keeps at most `share` of the text, up to the end of a line where there is one. */
-function keepStart(text: string, share: number): string {
-  const kept = text.slice(0, Math.floor(text.length * share));
-  const end = kept.lastIndexOf("\n");
-  return end < 0 ? kept : kept.slice(0, end);
+/** The special tokens of the frame, and one each for rounding at the borders of parts. */
+const FRAME_TOKENS = 16;
+
+/** No tokenizer makes fewer than one token of so much code: longer texts are cut before they are counted. */
+const MOST_CHARS_PER_TOKEN = 16;
+
+function special(token: string | undefined): PromptPart[] {
+  return token === undefined ? [] : [{ special: token }];
+}
+
+/** A line with the path, behind the family's mark for files. */
+function pathParts({ file, fileText }: FimFamily, path: string): PromptPart[] {
+  return [...special(file), { text: `${file === undefined ? fileText : ""}${path}\n` }];
+}
+
+function fileParts(family: FimFamily, path: string, text: string): PromptPart[] {
+  return [...pathParts(family, path), { text: `${text}\n` }];
+}
+
+/** Cuts at every {@link STEP_LINES}th line from the start. @returns The last steps, with at most `maxChars` and one step more. */
+function stepsFromStart(text: string, maxChars: number): string[] {
+  const starts = [0];
+  for (let end = text.indexOf("\n"), line = 1; end >= 0; end = text.indexOf("\n", end + 1), line++) {
+    if (line % STEP_LINES === 0) starts.push(end + 1);
+  }
+  const first = Math.max(
+    0,
+    starts.findIndex((start) => text.length - start <= maxChars),
+  );
+  const kept = starts.slice(text.length - starts.at(-1)! > maxChars ? -1 : first);
+  return kept.map((start, index) => text.slice(start, kept[index + 1] ?? text.length));
+}
+
+/** Cuts at every {@link STEP_LINES}th line from the end. @returns The first steps behind `start`, with about `maxChars`. */
+function stepsFromEnd(text: string, start: number, maxChars: number): string[] {
+  const starts: number[] = [];
+  const lines = (text.match(/\n/g) ?? []).length;
+  for (let end = text.indexOf("\n"), line = 1; end >= 0; end = text.indexOf("\n", end + 1), line++) {
+    if ((lines - line) % STEP_LINES === 0 && end >= start) starts.push(end + 1);
+  }
+  const kept = starts.filter((at) => at - (starts[0] ?? 0) <= maxChars && at < text.length);
+  return kept.map((at) => text.slice(at, starts[starts.indexOf(at) + 1] ?? text.length));
 }

@@ -1,85 +1,60 @@
-// Small pure filters between the model's text and ghost text, in order; each may shorten the text or say why nothing is shown.
+// The filters between the model's text and ghost text, in order; each may shorten the text or say why nothing is shown.
+import { cutArtefacts, cutConflictMarks, refuseSecrets } from "./filters/artefacts.ts";
+import type { Filter, Filtered, FilterInput } from "./filters/filter.ts";
+import { dropTrailingSpace, fitFirstLine, useFileIndentation } from "./filters/indentation.ts";
+import { dropClosers, dropClosingLine, dropLineEnd, keepOneLine, stopAtFollowingLine } from "./filters/overlap.ts";
+import {
+  cutRepetition,
+  refuseBlank,
+  refuseMidWord,
+  refuseRepeatedLine,
+  refuseTooShort,
+  refuseUndo,
+  refuseWhatFollows,
+} from "./filters/worth.ts";
 
-export interface CompletionPlace {
-  /** Text of the cursor's line before and after the cursor. */
-  lineBefore: string;
-  lineAfter: string;
-  /** Next lines that are not blank, nearest first. */
-  following: readonly string[];
-  /** The line above that is not blank. */
-  above: string;
-}
-
-export type Postprocessed = { text: string } | { reason: string };
-
-type Filter = (text: string, place: CompletionPlace) => Postprocessed;
-
-/** Applied in this order. */
-const FILTERS: readonly Filter[] = [
-  dropArtefacts,
-  keepOneLineBeforeText,
-  stopAtFollowingLine,
-  dropLineEndOverlap,
-  dropRepeatedLine,
-  dropTrailingSpace,
-  dropBlank,
+/**
+ * First goes what is no code, so that nothing is compared with it. Then white space becomes the file's, so that lines can be
+ * compared; then the end is found: by shape, by what follows, by repetition. What is left as a whole is judged last.
+ */
+export const FILTERS: readonly Filter[] = [
+  { name: "artefacts", apply: cutArtefacts },
+  { name: "conflictMarks", apply: cutConflictMarks },
+  { name: "fileIndentation", apply: useFileIndentation },
+  { name: "firstLine", apply: fitFirstLine },
+  { name: "oneLine", apply: keepOneLine },
+  { name: "repetition", apply: cutRepetition },
+  { name: "followingLine", apply: stopAtFollowingLine },
+  { name: "closers", apply: dropClosers },
+  { name: "lineEnd", apply: dropLineEnd },
+  { name: "closingLine", apply: dropClosingLine },
+  { name: "trailingSpace", apply: dropTrailingSpace },
+  { name: "blank", apply: refuseBlank },
+  { name: "repeatedLine", apply: refuseRepeatedLine },
+  { name: "whatFollows", apply: refuseWhatFollows },
+  { name: "undo", apply: refuseUndo },
+  { name: "midWord", apply: refuseMidWord },
+  { name: "tooShort", apply: refuseTooShort },
+  { name: "secrets", apply: refuseSecrets },
 ];
 
-/** @returns The text to show, or the reason why there is none. */
-export function postprocess(text: string, place: CompletionPlace): Postprocessed {
+/** A filter makes room for another only a few times; more would be a bug, and a text that is not settled is not shown. */
+const MAX_ROUNDS = 4;
+
+/**
+ * Applies all filters until none changes anything: what one cuts off may bring an end to light that another knows.
+ * @returns The text to show, or why there is none.
+ */
+export function postprocess(text: string, input: FilterInput): Filtered {
   let current = text;
-  for (const filter of FILTERS) {
-    const result = filter(current, place);
-    if ("reason" in result) return result;
-    current = result.text;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const before = current;
+    for (const { apply } of FILTERS) {
+      const result = apply(current, input);
+      if ("reason" in result) return result;
+      current = result.text;
+    }
+    if (current === before) return { text: current };
   }
-  return { text: current };
-}
-
-/** A code fence or a special token's text is chat habit, not code. */
-function dropArtefacts(text: string): Postprocessed {
-  const end = text.search(/```|<\|\w+\|>|<\/?think>/);
-  return { text: end < 0 ? text : text.slice(0, end) };
-}
-
-/** With code after the cursor, more lines would tear that code off its line; closers and separators do not count. */
-function keepOneLineBeforeText(text: string, { lineAfter }: CompletionPlace): Postprocessed {
-  const isCode = !/^[\s)\]}>;,:"'`]*$/.test(lineAfter);
-  return { text: isCode ? (text.split("\n", 1)[0] ?? "") : text };
-}
-
-/** What already follows is not suggested once more. */
-function stopAtFollowingLine(text: string, { following }: CompletionPlace): Postprocessed {
-  const next = following[0]?.trim();
-  if (next === undefined || next.length < 2) return { text };
-  const lines = text.split("\n");
-  const at = lines.findIndex((line, index) => index > 0 && line.trim() === next);
-  return { text: at < 0 ? text : lines.slice(0, at).join("\n") };
-}
-
-/** The end of the suggestion may be what stands after the cursor: `foo(|)` and `bar)`. */
-function dropLineEndOverlap(text: string, { lineAfter }: CompletionPlace): Postprocessed {
-  const after = lineAfter.trimEnd();
-  if (after === "" || text.includes("\n")) return { text };
-  for (let length = Math.min(after.length, text.length); length > 0; length--) {
-    if (text.endsWith(after.slice(0, length))) return { text: text.slice(0, -length) };
-  }
-  return { text };
-}
-
-/** The whole suggestion repeats the line above or the next one. */
-function dropRepeatedLine(text: string, { lineBefore, above, following }: CompletionPlace): Postprocessed {
-  const line = `${lineBefore}${text}`.trim();
-  if (text.includes("\n") || line === "") return { text };
-  if (line === above.trim()) return { reason: "it repeats the line above" };
-  if (line === following[0]?.trim()) return { reason: "it repeats the line below" };
-  return { text };
-}
-
-function dropTrailingSpace(text: string): Postprocessed {
-  return { text: text.trimEnd() };
-}
-
-function dropBlank(text: string): Postprocessed {
-  return text.trim() === "" ? { reason: "the model had nothing to add here" } : { text };
+  return { reason: "it could not be made to fit" };
 }

@@ -47,6 +47,8 @@ export class RunningCompletion {
   #text = "";
   #kept: string | undefined;
   #isOver = false;
+  #droppedAt: number | undefined;
+  #endedAt = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -64,6 +66,11 @@ export class RunningCompletion {
     return this.#isOver;
   }
 
+  /** From being dropped to the engine's last word, milliseconds; undefined if it was not dropped. */
+  get stopMs(): number | undefined {
+    return this.#droppedAt === undefined ? undefined : Math.max(0, this.#endedAt - this.#droppedAt);
+  }
+
   /** True if what it says may still be of use at this cursor. */
   follows(cursor: Cursor): boolean {
     return !this.#dropped.signal.aborted && mayFollow(this.#asked, cursor, this.#text);
@@ -77,6 +84,7 @@ export class RunningCompletion {
 
   /** Ends it; the engine hears of it at once. */
   drop(): void {
+    if (!this.#isOver) this.#droppedAt ??= this.#options.clock.now();
     this.#dropped.abort();
   }
 
@@ -101,6 +109,7 @@ export class RunningCompletion {
     } finally {
       stopWaiting();
       this.#isOver = true;
+      this.#endedAt = clock.now();
     }
   }
 

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Figures } from "../../../engine/src/api.ts";
 import type { Clock } from "../codebase/clock.ts";
-import type { CompletionCounts, CompletionRecord, CompletionStatistics } from "../protocol/messages.ts";
+import type { CompletionCounts, CompletionRecord, CompletionStatistics } from "../protocol/completionMessages.ts";
 import type { Source } from "./completer.ts";
 import { KeptText } from "./keptText.ts";
 import { type Cursor, cursorsAfterTyping, restOf, type Suggestion, suggestionAt } from "./typingThrough.ts";
@@ -61,6 +61,7 @@ export class Statistics {
   readonly #session = noCounts();
   readonly #latencies: number[] = [];
   readonly #evaluatedByKey: number[] = [];
+  readonly #stops: number[] = [];
   readonly #bySource: CompletionStatistics["session"]["bySource"] = {};
   #recent: CompletionRecord[] = [];
   #totals: Totals;
@@ -89,17 +90,21 @@ export class Statistics {
     push(this.#latencies, latencyMs, MAX_SAMPLES);
     this.#wasAskedSinceKey = true;
     // A text that was on its way already was counted when it was made.
-    const { promptTokens = 0, evaluatedTokens = 0, generatedTokens = 0 } = figures ?? {};
-    const tokens = { promptTokens, evaluatedTokens, generatedTokens };
+    const { firstTokenMs = 0, promptTokens = 0, evaluatedTokens = 0, generatedTokens = 0 } = figures ?? {};
+    const cost = { firstTokenMs, promptTokens, evaluatedTokens, generatedTokens };
     const at = new Date().toISOString();
     const nothing = reason === undefined ? {} : { reason };
-    this.#recent = [{ at, languageId, source, ...nothing, latencyMs, ...tokens }, ...this.#recent].slice(0, MAX_RECENT);
+    this.#recent = [{ at, languageId, source, ...nothing, latencyMs, ...cost }, ...this.#recent].slice(0, MAX_RECENT);
   }
 
-  /** The model has evaluated so many tokens for completions, whether somebody still wanted them or not. */
-  evaluated(languageId: string, tokens: number): void {
+  /**
+   * The model has evaluated so many tokens for a completion, whether somebody still wanted it or not.
+   * @param stopMs How long it went on after nobody did.
+   */
+  worked(languageId: string, tokens: number, stopMs: number | undefined): void {
     this.#count(languageId, "evaluatedTokens", tokens);
     this.#evaluatedSinceKey += tokens;
+    if (stopMs !== undefined) push(this.#stops, stopMs, MAX_SAMPLES);
   }
 
   /** @returns Names the offer when it is {@link accepted}. */
@@ -127,9 +132,9 @@ export class Statistics {
 
   /**
    * The user took the whole offer.
-   * @param text The document with it; undefined: it is closed already.
+   * @param textOf The document of an uri with it; undefined: it is closed already.
    */
-  accepted(id: string, text: string | undefined): void {
+  accepted(id: string, textOf: (uri: string) => string | undefined): void {
     const offered = this.#offered;
     if (offered?.id !== id) return;
     const { uri, languageId, suggestion, taken } = offered;
@@ -137,6 +142,7 @@ export class Statistics {
     this.#count(languageId, "accepted", 1);
     this.#count(languageId, "acceptedCharacters", suggestion.text.length - taken);
     const start = suggestion.start + suggestion.before.length;
+    const text = textOf(uri);
     if (text !== undefined) this.#kept.accepted(uri, languageId, text, start, suggestion.text);
     this.#dismiss();
   }
@@ -146,6 +152,7 @@ export class Statistics {
       latencyMsP50: percentile(this.#latencies, 0.5),
       latencyMsP95: percentile(this.#latencies, 0.95),
       evaluatedTokensP50: percentile(this.#evaluatedByKey, 0.5),
+      stopMsP95: percentile(this.#stops, 0.95),
     };
     return {
       session: { ...this.#session, ...percentiles, bySource: { ...this.#bySource } },
@@ -157,8 +164,7 @@ export class Statistics {
   /** Begins anew, with this session too. */
   reset(): void {
     Object.assign(this.#session, noCounts());
-    this.#latencies.length = 0;
-    this.#evaluatedByKey.length = 0;
+    for (const samples of [this.#latencies, this.#evaluatedByKey, this.#stops]) samples.length = 0;
     for (const source of Object.keys(this.#bySource) as Source[]) delete this.#bySource[source];
     this.#recent = [];
     this.#totals = noTotals();

@@ -1,9 +1,10 @@
 // Keeps the totals of the completion statistics in a small file between sessions; a broken file is begun anew.
-import { mkdir, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Clock } from "../codebase/clock.ts";
-import type { CompletionCounts } from "../protocol/messages.ts";
+import type { CompletionCounts } from "../protocol/completionMessages.ts";
 import { noCounts, noTotals, type Totals } from "./statistics.ts";
 
 /** Counts change with every key; a loss of so many milliseconds of them does not matter. */
@@ -14,22 +15,15 @@ const MAX_LANGUAGES = 500;
 export class TotalsFile {
   readonly #file: string;
   readonly #clock: Clock;
-  #totals = noTotals();
+  #totals: Totals;
   #cancel: (() => void) | undefined;
-
-  private constructor(file: string, clock: Clock) {
-    this.#file = file;
-    this.#clock = clock;
-  }
+  #written: Promise<void> = Promise.resolve();
 
   /** Never throws: without a usable file the totals begin now. */
-  static async open(file: string, clock: Clock): Promise<TotalsFile> {
-    const totals = new TotalsFile(file, clock);
-    const content = await readFile(file, "utf8")
-      .then((text): unknown => JSON.parse(text))
-      .catch(() => undefined);
-    totals.#totals = parseTotals(content) ?? totals.#totals;
-    return totals;
+  constructor(file: string, clock: Clock) {
+    this.#file = file;
+    this.#clock = clock;
+    this.#totals = parseTotals(contentOf(file)) ?? noTotals();
   }
 
   read(): Totals {
@@ -42,18 +36,35 @@ export class TotalsFile {
     this.#cancel ??= this.#clock.after(WRITE_EVERY_MS, () => void this.flush());
   }
 
-  /** Writes what is not written yet. A full disk loses counts and nothing else, so it is no failure. */
+  /** Writes what is not written yet, and waits for what is being written. */
   async flush(): Promise<void> {
-    if (this.#cancel === undefined) return;
-    this.#cancel();
-    this.#cancel = undefined;
-    const content = JSON.stringify(this.#totals);
+    if (this.#cancel !== undefined) {
+      this.#cancel();
+      this.#cancel = undefined;
+      const content = JSON.stringify(this.#totals);
+      this.#written = this.#written.then(() => this.#save(content));
+    }
+    await this.#written;
+  }
+
+  /** A full disk loses counts and nothing else, so it is no failure. */
+  async #save(content: string): Promise<void> {
     try {
       await mkdir(dirname(this.#file), { recursive: true });
       await writeFileAtomic(this.#file, content);
     } catch {
       // The next write has the same counts and more.
     }
+  }
+}
+
+/** Read at once: the server starts with it, and it is small. */
+function contentOf(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    // There is none yet, or none that can be used.
+    return undefined;
   }
 }
 

@@ -95,6 +95,23 @@ export interface OverlayStatus {
   onlyNamed: number;
 }
 
+/** How far an embedding model's vectors of the chunks are. */
+export interface EmbeddingProgress {
+  /** Chunks that have one. */
+  chunks: number;
+  totalChunks: number;
+  /** Enough have one, so that searches use them; else the bundled embedder's are used. */
+  inUse: boolean;
+}
+
+/** The embedding model that the setting names. */
+export interface EmbeddingStatus extends EmbeddingProgress {
+  /** Its name, or its file's while nothing else is known. */
+  model: string;
+  /** Why there are no vectors of it, as a sentence; searches use the bundled embedder's. */
+  problem?: string;
+}
+
 /** How far the search index is. */
 export interface IndexStatus {
   /** "indexing": searches find what is indexed so far; "off": it failed too often, nothing is found. */
@@ -105,6 +122,8 @@ export interface IndexStatus {
   chunks: number;
   /** Size on disk when it was last ready; 0: kept in memory. */
   bytes?: number;
+  /** Absent: no embedding model is set, the bundled embedder makes the vectors. */
+  embedding?: EmbeddingStatus;
 }
 
 /** Shown with everything that the demo model produced. */
@@ -335,66 +354,6 @@ export const ScreenshotRequest = {
   type: new ProtocolRequestType<ScreenshotParams, ScreenshotOutcome, AnswerEvent, void, void>("fathom/screenshot"),
 };
 
-/** How one inline completion was answered. Texts are never kept. */
-export interface CompletionRecord {
-  /** ISO 8601. */
-  at: string;
-  languageId: string;
-  /** Where the text came from: the model asked now, a little earlier or before anyone asked; or what it had said before. */
-  source: "model" | "running" | "speculative" | "cache" | "typed";
-  /** Why nothing was shown; absent: something was. */
-  reason?: string;
-  latencyMs: number;
-  promptTokens: number;
-  evaluatedTokens: number;
-  generatedTokens: number;
-}
-
-/** Counts since some time. */
-export interface CompletionCounts {
-  /** Changes of documents that a completion could follow. */
-  keystrokes: number;
-  /** Requests that were not overtaken by the next key. */
-  answered: number;
-  /** Of these, answered with a text. */
-  offered: number;
-  /** Of these, visible for 750 ms, or taken sooner. */
-  shown: number;
-  accepted: number;
-  /** Taken in part, by word or by line. */
-  acceptedWords: number;
-  acceptedLines: number;
-  acceptedCharacters: number;
-  evaluatedTokens: number;
-  /** Accepted texts that were looked at again after 30 s and after 5 min, and the sum of the shares that were still there. */
-  measured30s: number;
-  kept30s: number;
-  measured5min: number;
-  kept5min: number;
-}
-
-/** What the statistics page shows; kept on this machine and sent nowhere. */
-export interface CompletionStatistics {
-  session: CompletionCounts & {
-    latencyMsP50: number;
-    latencyMsP95: number;
-    /** Tokens evaluated between two keys, median. */
-    evaluatedTokensP50: number;
-    bySource: Partial<Record<CompletionRecord["source"], number>>;
-  };
-  /** Since the statistics were begun or reset, this session included. */
-  total: CompletionCounts & { since: string; byLanguage: Record<string, CompletionCounts> };
-  /** The newest first. */
-  recent: CompletionRecord[];
-}
-
-/** Client → server: how well inline completions do; `reset` begins anew. */
-export const CompletionStatisticsRequest = {
-  type: new ProtocolRequestType<{ reset?: boolean }, CompletionStatistics, never, void, void>(
-    "fathom/completionStatistics",
-  ),
-};
-
 export interface SearchParams {
   query: string;
   /** Most places to return; default 20. */
@@ -479,6 +438,8 @@ export interface InitializationOptions {
   trusted?: boolean;
   /** Folder for models and snapshots; default: the user's data folder. */
   storageDir?: string;
+  /** True: the client answers `fathom/definitions`. */
+  definitions?: boolean;
   /** Settings for clients without `workspace/configuration`, in the shape of `FathomSettings`. */
   settings?: unknown;
 }

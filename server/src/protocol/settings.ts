@@ -46,6 +46,8 @@ export interface FathomSettings {
   search: {
     /** Answer the editor's search for symbols from the index; languages with a server of their own answer it twice then. */
     workspaceSymbols: boolean;
+    /** Absolute path of the GGUF file of an embedding model; empty: the bundled code embedder. */
+    embeddingModel: string;
   };
 }
 
@@ -62,7 +64,7 @@ export const DEFAULT_SETTINGS: FathomSettings = {
   },
   completion: { enabled: true, maxTokens: 96, languages: { "*": true }, inComments: true, exclude: [] },
   chat: { thinking: false, maxTokens: 1024 },
-  search: { workspaceSymbols: true },
+  search: { workspaceSymbols: true, embeddingModel: "" },
 };
 
 /** Section of the settings in VS Code and in `workspace/configuration`. */
@@ -119,6 +121,7 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
     },
     search: {
       workspaceSymbols: read.flag(search.workspaceSymbols, d.search.workspaceSymbols, "search.workspaceSymbols"),
+      embeddingModel: read.text(search.embeddingModel, d.search.embeddingModel, "search.embeddingModel"),
     },
   };
   return { settings, problems };

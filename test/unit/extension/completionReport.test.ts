@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { completionReport } from "../../../extension/src/completionReport.ts";
 import { noCounts, noTotals } from "../../../server/src/completion/statistics.ts";
-import type { CompletionStatistics } from "../../../server/src/protocol/messages.ts";
+import type { CompletionStatistics } from "../../../server/src/protocol/completionMessages.ts";
 
 const NOTHING: CompletionStatistics = {
-  session: { ...noCounts(), latencyMsP50: 0, latencyMsP95: 0, evaluatedTokensP50: 0, bySource: {} },
+  session: { ...noCounts(), latencyMsP50: 0, latencyMsP95: 0, evaluatedTokensP50: 0, stopMsP95: 0, bySource: {} },
   total: { ...noTotals(), since: "2026-11-01T10:00:00.000Z" },
   recent: [],
 };
@@ -39,7 +39,14 @@ describe("completion statistics page", () => {
   it("lists languages by use, and the last answers with their reasons", () => {
     const counts = (shown: number) => ({ ...noCounts(), shown, accepted: 1 });
     const byLanguage = { css: counts(0), go: counts(2), typescript: counts(8) };
-    const record = { languageId: "go", latencyMs: 12, promptTokens: 100, evaluatedTokens: 30, generatedTokens: 5 };
+    const record = {
+      languageId: "go",
+      latencyMs: 12,
+      firstTokenMs: 9,
+      promptTokens: 100,
+      evaluatedTokens: 30,
+      generatedTokens: 5,
+    };
     const page = completionReport({
       ...NOTHING,
       total: { ...NOTHING.total, byLanguage },

@@ -170,4 +170,14 @@ describe("the search index", () => {
   for (const [index, expected] of cases) {
     it(`${index?.phase}: ${expected}`, () => assert.equal(fact(status(index && { index }), "Search"), expected));
   }
+
+  it("has the vectors of an embedding model only where one is set", () => {
+    const shown = (embedding?: NonNullable<Status["index"]>["embedding"]) =>
+      fact(status({ index: { phase: "ready", files: 1, totalFiles: 1, chunks: 1, embedding } }), "Embedding model");
+    const half = { model: "small", chunks: 1200, totalChunks: 2400, inUse: false };
+    assert.equal(shown(), undefined);
+    assert.equal(shown(half), "1,200 of 2,400 chunks have a vector of small; the bundled embedder is used meanwhile");
+    assert.equal(shown({ ...half, chunks: 2400, inUse: true }), "2,400 of 2,400 chunks have a vector of small");
+    assert.equal(shown({ ...half, problem: "It is gone." }), "It is gone.");
+  });
 });

@@ -1,0 +1,92 @@
+// Somebody who types, made from the text of a real source and a seed: keys, pauses, corrections and jumps, the same each time.
+
+/** What happens next, and how long after the key before, milliseconds. */
+export type Stroke = { waitMs: number } & (
+  | { kind: "type"; text: string }
+  | { kind: "backspace" }
+  /** The cursor goes elsewhere; characters from the start of the text. */
+  | { kind: "jump"; offset: number }
+);
+
+export interface Typing {
+  /** The text before the first key. */
+  text: string;
+  strokes: Stroke[];
+}
+
+/** Places of a file that are typed anew, one after the other. */
+const PLACES = 3;
+/** Of 100 keys so many are slips, taken back at once. */
+const SLIPS_PERCENT = 4;
+
+/** Milliseconds between two keys: about 70 words a minute, and longer where a new line is thought of. */
+const KEY_MS = { least: 60, most: 180 };
+const LINE_MS = { least: 300, most: 900 };
+/** Looking for the next place, milliseconds. */
+const JUMP_MS = 1200;
+
+/**
+ * Takes stretches out of a source and types them in again.
+ * @param source Line feeds only.
+ * @param keys How many keys are pressed, about.
+ */
+export function typingOf(source: string, seed: number, keys: number): Typing {
+  const random = randomFrom(seed);
+  const lines = source.split("\n");
+  const stretches = stretchesOf(lines, Math.ceil(keys / PLACES), random);
+  const gone = new Set(stretches.flatMap(({ first, last }) => range(first, last)));
+  const text = lines.filter((_, line) => !gone.has(line)).join("\n");
+  const strokes: Stroke[] = [];
+  let offset = 0;
+  let kept = 0;
+  for (const { first, last } of stretches) {
+    // What was typed before this place is longer again than in the shortened text.
+    for (; kept < first; kept++) offset += (lines[kept] ?? "").length + 1;
+    strokes.push({ kind: "jump", offset, waitMs: JUMP_MS });
+    const typed = `${lines.slice(first, last + 1).join("\n")}\n`;
+    strokes.push(...keysFor(typed, random));
+    offset += typed.length;
+    kept = last + 1;
+  }
+  return { text, strokes };
+}
+
+/** Enter brings the indentation of the next line with it, as in an editor. */
+function keysFor(text: string, random: () => number): Stroke[] {
+  const units = text.match(/\n[ \t]*|[\s\S]/g) ?? [];
+  return units.flatMap((unit): Stroke[] => {
+    const { least, most } = unit.startsWith("\n") ? LINE_MS : KEY_MS;
+    const waitMs = Math.round(least + random() * (most - least));
+    const key: Stroke = { kind: "type", text: unit, waitMs };
+    if (random() * 100 >= SLIPS_PERCENT) return [key];
+    return [{ kind: "type", text: "q", waitMs }, { kind: "backspace", waitMs: LINE_MS.least }, key];
+  });
+}
+
+/** Stretches of whole lines, in the order of the file, that do not touch. */
+function stretchesOf(lines: readonly string[], chars: number, random: () => number): { first: number; last: number }[] {
+  const part = Math.floor(lines.length / PLACES);
+  return Array.from({ length: PLACES }, (_, place) => {
+    const from = place * part;
+    const first = from + 1 + Math.floor(random() * (part / 2));
+    let last = first;
+    let length = 0;
+    while (last < from + part - 2 && length < chars) length += (lines[last++]?.trim() ?? "").length + 1;
+    return { first, last };
+  });
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** The generator mulberry32 (Tommy Ettinger, public domain): small, and the same everywhere. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,47 @@
+// Tests that a replayed typist ends with the source that the typing was made from, whatever the seed.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { typingOf } from "../../bench/typist.ts";
+
+const SOURCE = readFileSync(new URL("../../../server/src/server.ts", import.meta.url), "utf8");
+
+describe("bench: typist", () => {
+  function typed({ text, strokes }: ReturnType<typeof typingOf>): string {
+    let offset = 0;
+    let now = text;
+    for (const stroke of strokes) {
+      if (stroke.kind === "jump") offset = stroke.offset;
+      else if (stroke.kind === "backspace") {
+        now = now.slice(0, offset - 1) + now.slice(offset);
+        offset -= 1;
+      } else {
+        now = now.slice(0, offset) + stroke.text + now.slice(offset);
+        offset += stroke.text.length;
+      }
+    }
+    return now;
+  }
+
+  it("types the whole source again", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 30, max: 600 }), (seed, keys) => {
+        assert.equal(typed(typingOf(SOURCE, seed, keys)), SOURCE);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("presses about as many keys as it should, with slips, pauses and jumps", () => {
+    const { strokes } = typingOf(SOURCE, 1, 240);
+    assert.ok(strokes.length >= 200, `${strokes.length} strokes`);
+    assert.equal(strokes.filter(({ kind }) => kind === "jump").length, 3);
+    assert.ok(strokes.some(({ kind }) => kind === "backspace"));
+    assert.ok(strokes.some(({ waitMs }) => waitMs >= 300));
+  });
+
+  it("types the same with the same seed, and otherwise with another", () => {
+    assert.deepEqual(typingOf(SOURCE, 5, 200), typingOf(SOURCE, 5, 200));
+    assert.notDeepEqual(typingOf(SOURCE, 5, 200), typingOf(SOURCE, 6, 200));
+  });
+});
