@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { completionBench } from "./completion.ts";
 import { editBench } from "./edit.ts";
+import { fimBench } from "./fim.ts";
 import { indexBench } from "./indexing.ts";
 import { longContextBench } from "./longctx.ts";
 import { type Bench, type Figures, UsageError } from "./measuring.ts";
@@ -21,6 +22,7 @@ const BENCHES: Record<string, Bench> = {
   overhead: overheadBench,
   index: indexBench,
   completion: completionBench,
+  fim: fimBench,
   retrieval: retrievalBench,
   size: sizeBench,
 };

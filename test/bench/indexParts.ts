@@ -6,6 +6,8 @@ import type { FileSyntax, SourceText } from "../../server/src/syntax/fileSyntax.
 const ROOT = join(import.meta.dirname, "../..");
 /** Lance takes two of the cores for itself and then waits for a pool without threads (lance issue 7350). */
 const LANCE_THREADS = String(Math.max(4, availableParallelism()));
+/** As the index thread has. */
+const PARSING_THREADS = Math.min(2, availableParallelism());
 /** Names the vectors in the store. */
 const EMBEDDER = "bench";
 
@@ -25,6 +27,7 @@ export async function openIndex(place: string) {
     workerEntry: join(ROOT, "server/src/syntax/syntaxWorker.ts"),
     grammarDir: join(ROOT, "node_modules/@vscode/tree-sitter-wasm/wasm"),
     withParts: true,
+    threads: PARSING_THREADS,
   });
   /** What was analysed, by path. */
   const syntaxes = new Map<string, FileSyntax>();

@@ -34,9 +34,13 @@ export interface CorpusFile {
   text: string;
 }
 
-/** @returns Files by path. Packages often bring sources, their compiled form and declarations: the sources count. */
-export async function readCorpus(folder = PACKAGES_FOLDER): Promise<CorpusFile[]> {
-  const { files } = await collectFiles(await packagesIn(folder));
+/**
+ * @param only Names of packages; default: all.
+ * @returns Files by path. Packages often bring sources, their compiled form and declarations: the sources count.
+ */
+export async function readCorpus(folder = PACKAGES_FOLDER, only?: readonly string[]): Promise<CorpusFile[]> {
+  const packages = await packagesIn(folder);
+  const { files } = await collectFiles(packages.filter(({ name }) => only?.includes(name) ?? true));
   const texts: CorpusFile[] = [];
   for (const file of files) {
     if (languageOf(file.path) === undefined && fileEnding(file.path) !== "md") continue;

@@ -42,8 +42,9 @@ export function typingOf(source: string, seed: number, keys: number): Typing {
   for (const { first, last } of stretches) {
     // What was typed before this place is longer again than in the shortened text.
     for (; kept < first; kept++) offset += (lines[kept] ?? "").length + 1;
-    strokes.push({ kind: "jump", offset, waitMs: JUMP_MS });
-    const typed = `${lines.slice(first, last + 1).join("\n")}\n`;
+    // Enter at the end of the line above opens the place.
+    strokes.push({ kind: "jump", offset: offset - 1, waitMs: JUMP_MS });
+    const typed = `\n${lines.slice(first, last + 1).join("\n")}`;
     strokes.push(...keysFor(typed, random));
     offset += typed.length;
     kept = last + 1;

@@ -21,7 +21,7 @@ const CONTEXT_SHARE = 0.35;
  * milliseconds, but not fewer than a line or two, and not more than help.
  */
 const SUFFIX_MS = 10;
-const LEAST_SUFFIX_TOKENS = 24;
+const LEAST_SUFFIX_TOKENS = 20;
 const MOST_SUFFIX_TOKENS = 128;
 
 /** The frame's special tokens, and some for rounding. */

@@ -12,6 +12,9 @@ const STEP_LINES = 64;
 /** The same for a single line that is too long, characters. */
 const STEP_CHARS = 1024;
 
+/** The beginning of a long line is kept in steps of so many characters. */
+const STEP_IN_LINE_CHARS = 24;
+
 /** Of the whole prompt, what the far part of what follows may take. */
 const FAR_SHARE = 0.15;
 /** Lines behind the cursor that are looked at for the near part. */
@@ -43,21 +46,20 @@ export class FimPrompt {
 
   /**
    * @returns Parts for a raw completion: repository, other files, the far part of what follows, the text before the cursor
-   *   with a checkpoint at the start of its line, what closely follows. Families that read what follows first get it there.
+   *   with checkpoints at and in its line, what closely follows. Families that read what follows first get it there.
    */
   async parts(input: FimInput): Promise<PromptPart[]> {
     const { family, place, items, budgetTokens, suffixTokens } = input;
-    const near = await this.#near(place.textAfter, suffixTokens);
+    const farTokens = Math.floor(budgetTokens * FAR_SHARE);
+    // What stands in front of the text before the cursor is not evaluated anew with every key: it may be longer.
+    const nearTokens = family.order === "suffixFirst" ? Math.max(suffixTokens, farTokens) : suffixTokens;
+    const near = await this.#near(place.textAfter, nearTokens);
     const frame = this.#frame(input);
-    const far = await this.#far(place.textAfter, near.text.length, Math.floor(budgetTokens * FAR_SHARE));
+    const far = await this.#far(place.textAfter, near.text.length, farTokens);
     const itemTokens = items.reduce((sum, { tokens }) => sum + tokens, 0);
     const room = budgetTokens - near.tokens - far.tokens - itemTokens - frame.tokens;
     const before = await this.#before(place.textBefore, Math.max(0, room));
-    const lineStart = before.lastIndexOf("\n") + 1;
-    const prefix: PromptPart[] = [
-      { text: before.slice(0, lineStart), checkpoint: true },
-      { text: before.slice(lineStart) },
-    ];
+    const prefix = prefixParts(before);
     const others = [...frame.repository, ...items.flatMap((item) => fileParts(family, item.path, item.text))];
     const below = far.text === "" ? [] : fileParts(family, place.path, far.text);
     const begin = special(family.begin);
@@ -66,7 +68,9 @@ export class FimPrompt {
       return [...begin, ...after, ...others, ...below, ...frame.path, ...prefix, ...special(family.middle)];
     }
     const open = [{ special: family.prefix }];
-    const start = family.path === "inPrefix" ? [...open, ...frame.path] : [...frame.path, ...open];
+    const mark = special(family.file);
+    const path = frame.path.slice(mark.length);
+    const start = family.path === "inPrefix" ? [...mark, ...open, ...path] : [...mark, ...path, ...open];
     const end = [{ special: family.suffix }, { text: near.text }, ...special(family.middle)];
     return [...begin, ...others, ...below, ...start, ...prefix, ...end];
   }
@@ -146,6 +150,18 @@ const FRAME_TOKENS = 16;
 
 /** No tokenizer makes fewer than one token of so much code: longer texts are cut before they are counted. */
 const MOST_CHARS_PER_TOKEN = 16;
+
+/** A checkpoint at the start of the cursor's line, and in a long line one more at the last step that will not change. */
+function prefixParts(before: string): PromptPart[] {
+  const lineStart = before.lastIndexOf("\n") + 1;
+  const line = before.slice(lineStart);
+  const lastStep = line.length - (line.length % STEP_IN_LINE_CHARS);
+  // In front of a space, where tokens begin of themselves.
+  const space = line.slice(0, lastStep).lastIndexOf(" ");
+  const stable: PromptPart[] = [{ text: before.slice(0, lineStart), checkpoint: true }];
+  if (line.slice(0, Math.max(0, space)).trim() === "") return [...stable, { text: line }];
+  return [...stable, { text: line.slice(0, space), checkpoint: true }, { text: line.slice(space) }];
+}
 
 function special(token: string | undefined): PromptPart[] {
   return token === undefined ? [] : [{ special: token }];

@@ -137,14 +137,11 @@ export class StreamStops {
 
   /** A line outside of the cursor's block: wanted only if it closes the block and nothing does yet. */
   #endByIndent(head: string, indent: number): void {
+    // Whether a bracket is wanted is known as soon as it is seen that it closes something from before the cursor.
+    if (this.#hasBracketScopes && /^[)\]}]/.test(head)) return;
     const closer = CLOSING_WORDS.exec(head)?.[0] ?? /^<\/[\w.-]*>?/.exec(head)?.[0];
     if (closer === undefined || this.#isThereBelow(closer, indent)) this.#stopBeforeLine("the block ends");
-    else this.#keptCloserEnd = this.#lineStart + this.#ownIndent(indent) + closer.length;
-  }
-
-  /** What of an indentation stands in the text itself. */
-  #ownIndent(indent: number): number {
-    return this.#lineStart === 0 ? Math.max(0, indent - this.#place.lineBefore.length) : indent;
+    else this.#keptCloserEnd = this.#lineStart + indent + closer.length;
   }
 
   #beginConstruct(head: string): void {

@@ -23,6 +23,7 @@ export class UnusableGrammar extends Error {
 export class Grammars {
   readonly #dir: string;
   readonly #loaded = new Map<LanguageRules, Promise<Grammar>>();
+  readonly #languages = new Map<string, Promise<Language>>();
   #parser: Promise<Parser> | undefined;
 
   /** @param dir Folder with the files tree-sitter-NAME.wasm. */
@@ -37,12 +38,34 @@ export class Grammars {
     return loaded;
   }
 
-  /** @returns The tree, which the caller deletes; undefined if parsing took too long. */
-  async parse(grammar: Grammar, text: string): Promise<Tree | undefined> {
+  /**
+   * What is enough for parsing: making the query for the names of a language takes longer than loading all of it.
+   * @throws UnusableGrammar if the grammar's file is missing.
+   */
+  async language({ grammar }: LanguageRules): Promise<Language> {
+    try {
+      await this.#parserOnce();
+      const language = this.#languages.get(grammar) ?? Language.load(join(this.#dir, `tree-sitter-${grammar}.wasm`));
+      this.#languages.set(grammar, language);
+      return await language;
+    } catch (cause) {
+      throw unusable(cause);
+    }
+  }
+
+  /**
+   * @param before The tree of an earlier text, edited to fit this one: only what changed is parsed.
+   * @returns The tree, which the caller deletes; undefined if parsing took too long.
+   */
+  async parse(
+    { language }: Pick<Grammar, "language">,
+    text: string,
+    { before = null, limitMs = LIMIT_MS }: { before?: Tree | null; limitMs?: number } = {},
+  ): Promise<Tree | undefined> {
     const parser = await this.#parserOnce();
-    parser.setLanguage(grammar.language);
-    const deadline = performance.now() + LIMIT_MS;
-    const tree = parser.parse(text, null, { progressCallback: () => performance.now() > deadline });
+    parser.setLanguage(language);
+    const deadline = performance.now() + limitMs;
+    const tree = parser.parse(text, before, { progressCallback: () => performance.now() > deadline });
     // Else the next file would be taken for the rest of this one.
     if (tree === null) parser.reset();
     return tree ?? undefined;
@@ -61,12 +84,11 @@ export class Grammars {
   }
 
   async #load(rules: LanguageRules): Promise<Grammar> {
+    const language = await this.language(rules);
     try {
-      await this.#parserOnce();
-      const language = await Language.load(join(this.#dir, `tree-sitter-${rules.grammar}.wasm`));
       return { language, names: new Query(language, rules.names) };
     } catch (cause) {
-      throw new UnusableGrammar(cause instanceof Error ? cause.message : String(cause), { cause });
+      throw unusable(cause);
     }
   }
 
@@ -75,4 +97,8 @@ export class Grammars {
     this.#parser ??= Parser.init().then(() => new Parser());
     return this.#parser;
   }
+}
+
+function unusable(cause: unknown): UnusableGrammar {
+  return new UnusableGrammar(cause instanceof Error ? cause.message : String(cause), { cause });
 }

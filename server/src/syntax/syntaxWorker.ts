@@ -1,17 +1,22 @@
-// Entry of the parsing thread: answers each file of a batch by a message of its own, so that its caller sees which one hangs.
+// Entry of the parsing threads: answers each file of a batch, and each question about a cursor, by a message of its own.
 import { parentPort, workerData } from "node:worker_threads";
 import { Analyser } from "./analyser.ts";
+import type { CursorAnswer, CursorQuestion } from "./cursorMessages.ts";
+import { CursorTrees } from "./cursorTrees.ts";
 import { UnusableGrammar } from "./grammars.ts";
 import type { WorkerAnswer, WorkerBatch, WorkerOptions } from "./workerMessages.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("This file runs as a worker thread only.");
 
-const analyser = new Analyser(workerData as WorkerOptions);
-const answer = (message: WorkerAnswer) => port.postMessage(message);
+const options = workerData as WorkerOptions;
+const analyser = new Analyser(options);
+const trees = new CursorTrees(options.grammarDir);
+const answer = (message: WorkerAnswer | CursorAnswer) => port.postMessage(message);
 
-port.on("message", async ({ files }: WorkerBatch) => {
-  for (const file of files) {
+port.on("message", async (message: WorkerBatch | CursorQuestion) => {
+  if ("offset" in message) return answer(await trees.answer(message));
+  for (const file of message.files) {
     try {
       answer({ syntax: await analyser.analyse(file) });
     } catch (error) {

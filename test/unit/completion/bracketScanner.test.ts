@@ -18,7 +18,7 @@ describe("BracketScanner", () => {
     ["java", 'a = """\n{ "\n"""; {', "{", ""],
     ["rust", "fn f<'a>(c: &'a str) { '{' '\\'' '\\\\' 'b: loop {", "{{", ""],
     ["rust", "let a = \"{\n\"; '(' [", "[", ""],
-    ["shellscript", "echo $# ${#a} a#b # (", "", "comment"],
+    ["shellscript", `echo $# \${#a} a#b # (`, "", "comment"],
     ["css", "a { background: url(//b) ", "{", ""],
     ["lua", "-- (\nf(", "(", ""],
     ["html", "it's <!-- ( -->", "", ""],

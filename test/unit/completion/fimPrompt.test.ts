@@ -55,7 +55,7 @@ describe("completion: prompt", () => {
   it("puts the path behind the prefix token where a family wants it there", async () => {
     const texts = textsOf(await partsOf("one\ntwo", "", { family: STARCODER }));
     assert.deepEqual(texts.slice(2), [
-      ...["<fim_prefix>", "<file_sep>", "a.ts\n", "one\n", "two", "<fim_suffix>", "", "<fim_middle>"],
+      ...["<file_sep>", "<fim_prefix>", "a.ts\n", "one\n", "two", "<fim_suffix>", "", "<fim_middle>"],
     ]);
   });
 
@@ -66,12 +66,35 @@ describe("completion: prompt", () => {
     ]);
   });
 
+  it("gives more of what follows where it stands in front, since no key changes it there", async () => {
+    const after = Array.from({ length: 12 }, (_, line) => `\nline ${line}`).join("");
+    const near = async (family: FimFamily) => {
+      const texts = textsOf(await partsOf("one", after, { family, budgetTokens: 4000, suffixTokens: 20 }));
+      return texts[texts.indexOf(family.suffix) + 1];
+    };
+    assert.equal(await near(CODESTRAL), after);
+    assert.equal(await near(QWEN), "\nline 0\nline 1");
+  });
+
   it("asks for a checkpoint at the start of the cursor's line, and nowhere else", async () => {
     const parts = await partsOf("one\ntwo", "");
     assert.deepEqual(
       parts.filter((part) => "checkpoint" in part),
       [{ text: "one\n", checkpoint: true }],
     );
+  });
+
+  it("keeps the beginning of a long line behind a checkpoint of its own", async () => {
+    const checkpoints = async (line: string) => {
+      const parts = await partsOf(`one\n${line}`, "");
+      return parts.flatMap((part) => ("checkpoint" in part ? [part.text] : []));
+    };
+    assert.deepEqual(await checkpoints("const total = sum"), ["one\n"]);
+    for (const end of ["", " 1", " 1) + 2"]) {
+      assert.deepEqual(await checkpoints(`const total = sum(items,${end}`), ["one\n", "const total ="]);
+    }
+    assert.deepEqual(await checkpoints(`${" ".repeat(60)}x`), ["one\n"]);
+    assert.deepEqual(await checkpoints("x".repeat(60)), ["one\n"]);
   });
 
   it("keeps what follows closely short, and gives the rest in front as the end of the file", async () => {
@@ -103,9 +126,9 @@ describe("completion: prompt", () => {
       fc.asyncProperty(text, text, fc.integer({ min: 300, max: 6000 }), async (before, after, budgetTokens) => {
         const texts = textsOf(await partsOf(before, after, { budgetTokens }));
         const at = texts.indexOf("<|fim_prefix|>");
-        const prefix = `${texts[at + 1]}${texts[at + 2]}`;
-        assert.ok(before.endsWith(prefix));
-        assert.ok(after.startsWith(texts[at + 4] ?? ""));
+        const end = texts.indexOf("<|fim_suffix|>");
+        assert.ok(before.endsWith(texts.slice(at + 1, end).join("")));
+        assert.ok(after.startsWith(texts[end + 1] ?? ""));
         assert.ok(texts.join("").length <= budgetTokens, `${texts.join("").length} of ${budgetTokens}`);
       }),
       { numRuns: 100 },
