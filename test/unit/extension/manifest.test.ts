@@ -1,6 +1,6 @@
 // Tests that package.json and the code name the same commands and settings, in both directions.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { COMMAND_IDS } from "../../../extension/src/commandIds.ts";
 import { DEFAULT_SETTINGS, parseSettings } from "../../../server/src/protocol/settings.ts";
 
@@ -15,8 +15,10 @@ interface Property {
   markdownDescription?: string;
 }
 
-const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
-const properties: Record<string, Property> = manifest.contributes.configuration.properties;
+const root = new URL("../../../", import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+const groups: { title: string; properties: Record<string, Property> }[] = manifest.contributes.configuration;
+const properties: Record<string, Property> = Object.assign({}, ...groups.map((group) => group.properties));
 
 describe("manifest", () => {
   it("contributes exactly the commands of the table", () => {
@@ -59,6 +61,31 @@ describe("manifest", () => {
       assert.equal(Array.isArray(property.default) ? "array" : typeof property.default, type);
     });
   }
+
+  it("puts each setting into the group that its name says", () => {
+    for (const { title, properties: own } of groups) {
+      for (const key of Object.keys(own)) assert.ok(key.startsWith(`fathom.${title.toLowerCase()}.`), key);
+    }
+  });
+
+  it("has a walkthrough whose pictures are there and whose links run commands of ours", () => {
+    const [walkthrough] = manifest.contributes.walkthroughs;
+    assert.ok(walkthrough.steps.length >= 5);
+    for (const { description, media, completionEvents } of walkthrough.steps) {
+      assert.ok(existsSync(new URL(media.svg.replace("dist/", ""), root)), media.svg);
+      assert.ok(media.altText.length > 10);
+      const commands = [...description.matchAll(/command:([\w.]+)/g)].map((match) => match[1]);
+      assert.ok(commands.length > 0 && commands.every((id) => (COMMAND_IDS as readonly string[]).includes(id)));
+      assert.deepEqual(
+        completionEvents,
+        commands.map((id) => `onCommand:${id}`),
+      );
+    }
+  });
+
+  it("has an icon for the gallery", () => {
+    assert.ok(existsSync(new URL(manifest.icon.replace("dist/", ""), root)));
+  });
 
   it("lets no workspace choose a file of the machine", () => {
     for (const key of ["fathom.model.path", "fathom.model.mmproj"]) assert.equal(properties[key]?.scope, "machine");
