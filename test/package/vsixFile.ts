@@ -1,4 +1,8 @@
 // Reads a packed extension as what it is, a zip file: its entries, their checksums, and the content of single ones.
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 
@@ -32,6 +36,16 @@ export async function beginnings(
   return contents;
 }
 
+/** Unpacks all of it into a folder. */
+export async function unpack(vsix: string, folder: string): Promise<void> {
+  const zip = await openPromise(vsix, { lazyEntries: true, autoClose: true });
+  await eachEntry(zip, async (entry) => {
+    const file = join(folder, entry.fileName);
+    await mkdir(dirname(file), { recursive: true });
+    if (!entry.fileName.endsWith("/")) await pipeline(await openStream(zip, entry), createWriteStream(file));
+  });
+}
+
 function eachEntry(zip: ZipFile, take: (entry: Entry) => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     zip.on("entry", (entry: Entry) => void take(entry).then(() => zip.readEntry(), reject));
@@ -42,7 +56,7 @@ function eachEntry(zip: ZipFile, take: (entry: Entry) => Promise<void>): Promise
 }
 
 async function beginning(zip: ZipFile, entry: Entry, bytes: number): Promise<Buffer> {
-  const stream = await promisify(zip.openReadStream.bind(zip) as OpenReadStream)(entry);
+  const stream = await openStream(zip, entry);
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream) {
@@ -51,6 +65,10 @@ async function beginning(zip: ZipFile, entry: Entry, bytes: number): Promise<Buf
     if (length >= bytes) break;
   }
   return Buffer.concat(chunks).subarray(0, bytes);
+}
+
+function openStream(zip: ZipFile, entry: Entry): Promise<NodeJS.ReadableStream> {
+  return promisify(zip.openReadStream.bind(zip) as OpenReadStream)(entry);
 }
 
 type OpenReadStream = (entry: Entry, callback: (error: Error | null, stream: NodeJS.ReadableStream) => void) => void;
