@@ -29,6 +29,8 @@ const DEFAULT_MAX_TOKENS = 256;
 /** The most that the server gives what closely follows the cursor. */
 const DEFAULT_SUFFIX_TOKENS = 128;
 const DEFAULT_CONTEXT_TOKENS = 8192;
+/** Always the same: chunks adapted to the speed round otherwise, and a near tie may then end otherwise. */
+const CHUNK_TOKENS = "512";
 /** Frame and rounding, as in the server. */
 const SPARE_TOKENS = 32;
 
@@ -95,7 +97,8 @@ async function startRun(engine: Engine, items: FimItem[], values: Record<string,
   const contextTokens = positiveInteger(values, "context") ?? DEFAULT_CONTEXT_TOKENS;
   const { gpu = "auto" } = values;
   if (gpu !== "auto" && gpu !== "cpu") throw new UsageError(`--gpu takes auto or cpu, not "${gpu}".`);
-  const { load } = readSetup({ model: values.model ?? DEMO_MODEL, threads: values.threads }, 1);
+  const { threads, model: modelFile = DEMO_MODEL } = values;
+  const { load } = readSetup({ model: modelFile, threads, chunk: CHUNK_TOKENS }, 1);
   const model = await engine.load({ ...load, completionContextTokens: contextTokens, gpu });
   const family = familyOfModel(model);
   if (family === undefined) throw new UsageError(noFamilySentence(model));

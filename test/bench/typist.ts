@@ -28,7 +28,7 @@ const JUMP_MS = 1200;
 /**
  * Takes stretches out of a source and types them in again.
  * @param source Line feeds only.
- * @param keys How many keys are pressed, about.
+ * @param keys How many keys are pressed, at most, slips aside.
  */
 export function typingOf(source: string, seed: number, keys: number): Typing {
   const random = randomFrom(seed);
@@ -71,10 +71,15 @@ function stretchesOf(lines: readonly string[], chars: number, random: () => numb
     const from = place * part;
     const first = from + 1 + Math.floor(random() * (part / 2));
     let last = first;
-    let length = 0;
-    while (last < from + part - 2 && length < chars) length += (lines[last++]?.trim() ?? "").length + 1;
+    let length = keysOf(lines[last]);
+    while (last < from + part - 2 && length + keysOf(lines[last + 1]) <= chars) length += keysOf(lines[++last]);
     return { first, last };
   });
+}
+
+/** Enter brings the indentation along. */
+function keysOf(line = ""): number {
+  return line.trim().length + 1;
 }
 
 function range(first: number, last: number): number[] {
