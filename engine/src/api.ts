@@ -11,8 +11,19 @@ export type PromptPart =
     }
   | { special: string };
 
-/** Strict priorities of the scheduler, highest first (DESIGN 3.2). */
-export const PRIORITIES = ["completion", "decode", "prefill", "base", "compaction"] as const;
+/**
+ * Strict priorities of the scheduler, highest first; "speculation": completions that nobody waits for yet; "embedding":
+ * vectors of documents.
+ */
+export const PRIORITIES = [
+  "completion",
+  "decode",
+  "prefill",
+  "speculation",
+  "base",
+  "compaction",
+  "embedding",
+] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 export type KvType = "f16" | "q8_0";
@@ -56,6 +67,15 @@ export interface LoadOptions {
   saveEveryTokens?: number;
 }
 
+/** Special tokens by what they are for, as the model file's own metadata names them (`tokenizer.ggml.fim_pre_token_id` and so on). */
+export interface FimTokens {
+  prefix?: string;
+  suffix?: string;
+  middle?: string;
+  repository?: string;
+  separator?: string;
+}
+
 export interface LoadedModel extends ModelFacts {
   /** First 16 hex digits of a hash over the file's header and size: identifies the model in snapshots. */
   modelHash: string;
@@ -63,7 +83,10 @@ export interface LoadedModel extends ModelFacts {
   contextTokens: number;
   completionContextTokens: number;
   kvType: KvType;
-  canFillInMiddle: boolean;
+  /** Texts of all special tokens of the vocabulary: only these can be named in a prompt. */
+  specialTexts: readonly string[];
+  /** Which of them the model file itself names for filling in the middle. */
+  fimTokens: FimTokens;
   canSeeImages: boolean;
   threads: number;
 }
@@ -222,10 +245,22 @@ export interface ChatRequest extends GenerateCommon {
   goesOn?: true;
 }
 
-/** Raw text in the completion context: fill in the middle, never through the chat template. */
+/**
+ * Raw text in the completion context: fill in the middle, never through the chat template. With `maxTokens` 0 it is a
+ * warm-up: the prompt is evaluated up to its last checkpoint and nothing is generated.
+ */
 export interface CompletionRequest extends GenerateCommon {
   kind: "completion";
   parts: PromptPart[];
+  /** Special tokens that end the generation and are never part of its text; those that the vocabulary lacks do not count. */
+  stopSpecials?: readonly string[];
+  /**
+   * Nobody waits for it yet: it runs after questions, and ends as cancelled as soon as a completion without this flag is
+   * asked for. What it has evaluated by then stays.
+   */
+  background?: true;
+  /** Take a checkpoint at the prompt's end: the same prompt asked once more evaluates one token. */
+  checkpointAtEnd?: true;
 }
 
 export type GenerateRequest = ChatRequest | CompletionRequest;
@@ -274,6 +309,46 @@ export interface VisionResult {
   notes: string[];
 }
 
+/** What the file of an embedding model says, read from its GGUF header without loading it, and how it is used. */
+export interface EmbeddingModelFacts {
+  file: string;
+  name: string;
+  architecture: string;
+  /** Hex digits that name everything a vector depends on; vectors of another identity cannot be compared. */
+  identity: string;
+  /** Length of every vector. */
+  dimensions: number;
+  /** Longer texts are cut, tokens; the model's own frame counts. */
+  maxTextTokens: number;
+  /** Size of the weights on disk, bytes. */
+  weightBytes: number;
+  /** Put before questions and documents, as the model's family wants it; empty: nothing. */
+  prefixes: { query: string; document: string };
+}
+
+/** Texts to be turned into vectors. */
+export interface EmbedRequest {
+  modelFile: string;
+  /** Somebody waits for a question; documents wait for everything else. */
+  role: "query" | "document";
+  texts: readonly string[];
+  /** Counts only while no model is loaded: both share one runtime. */
+  gpu: "auto" | "cpu";
+  threads?: number;
+}
+
+export interface EmbedResult {
+  /** As {@link EmbeddingModelFacts.identity}, of the file as it was when it was loaded; empty without texts. */
+  identity: string;
+  /** Of length 1; one for each text, or when cancelled for those that were done. */
+  vectors: Float32Array[];
+  /** Tokens evaluated. */
+  tokens: number;
+  /** Texts that were too long and were cut. */
+  cutTexts: number;
+  cancelled: boolean;
+}
+
 /** "base": a whole codebase prefix; "partial": the beginning of one; "conversation": a base with a chat after it. */
 export type SnapshotKind = "base" | "partial" | "conversation";
 
@@ -304,7 +379,6 @@ export type EngineErrorCode =
   | "mmprojUnusable"
   | "outOfMemory"
   | "noModel"
-  | "noFillInMiddle"
   | "baseReplaced"
   | "promptTooLong"
   | "badGrammar"
@@ -339,6 +413,10 @@ export interface GenerateHooks {
   onChunk?: (chunk: GenerateChunk) => void;
 }
 
+export interface EmbedHooks {
+  signal?: AbortSignal;
+}
+
 /** The engine as its callers see it, in-process (`createEngine`) and across the process border (`EngineHost`) alike. */
 export interface Engine {
   /** Reads a model file's header. Throws EngineError modelMissing, modelUnreadable or modelUnsupported. */
@@ -355,6 +433,15 @@ export interface Engine {
   generate(request: GenerateRequest, hooks?: GenerateHooks): Promise<GenerateResult>;
   /** Answers about an image in a child process that ends with the request or when idle. */
   see(request: VisionRequest, hooks?: GenerateHooks): Promise<VisionResult>;
+  /** Reads the header of an embedding model. Throws EngineError modelMissing, modelUnreadable or modelUnsupported. */
+  inspectEmbedding(modelFile: string): Promise<EmbeddingModelFacts>;
+  /**
+   * Vectors of texts. The embedding model is loaded beside the other one on first use, and freed when it is not used, when
+   * another one is asked for, and with `load` and `unload`. Throws as `inspectEmbedding`, and EngineError outOfMemory.
+   */
+  embed(request: EmbedRequest, hooks?: EmbedHooks): Promise<EmbedResult>;
+  /** Frees the embedding model; the next `embed` loads it again. */
+  releaseEmbedding(): Promise<void>;
   /** Number of tokens of each text, special tokens never recognised. Throws EngineError noModel. */
   countTokens(texts: string[]): Promise<number[]>;
   /** Measures the machine; "auto" starts the GPU runtime if there is one. */

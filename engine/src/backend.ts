@@ -1,5 +1,5 @@
 // The seam to an inference runtime: tokens in, tokens out; knows no prompts, priorities or policies.
-import type { KvType, Sampling } from "./api.ts";
+import type { FimTokens, KvType, Sampling } from "./api.ts";
 
 export type Token = number;
 
@@ -7,6 +7,8 @@ export interface BackendLoadOptions {
   modelFile: string;
   gpu: "auto" | "cpu";
   threads: number;
+  /** Load into the runtime that is running, whatever its GPU and threads: another model lives there. */
+  beside?: true;
   signal?: AbortSignal;
   onProgress?: (share: number) => void;
 }
@@ -38,6 +40,17 @@ export interface BackendModel {
   readonly chatTemplate: string;
   /** Throws EngineError outOfMemory when the context does not fit. */
   createSequence(options: SequenceOptions): Promise<BackendSequence>;
+  /** Throws EngineError outOfMemory, or modelUnsupported for a model that makes no vectors. */
+  createEmbeddingContext(options: { contextTokens: number }): Promise<EmbeddingContext>;
+  dispose(): Promise<void>;
+}
+
+/** Makes vectors of texts, one at a time. Calls must not overlap. */
+export interface EmbeddingContext {
+  /** Longest text, tokens. */
+  readonly textTokens: number;
+  /** @param tokens Of the text alone; what the model's metadata wants around them is added. */
+  embed(tokens: readonly Token[]): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
@@ -45,6 +58,8 @@ export interface Vocabulary {
   readonly size: number;
   /** Texts of all control and user-defined tokens. */
   readonly specialTexts: readonly string[];
+  /** Those of them that the model file names for filling in the middle. */
+  readonly fimTokens: FimTokens;
   /** The token of exactly this special text, if the vocabulary has it. */
   special(text: string): Token | undefined;
   /** Tokens of a text without special tokens in it; callers cut those apart first (tokenizer.ts). */

@@ -1,6 +1,11 @@
 // The engine: one model, the long context with the base, the completion context, and who may use them when.
 import {
   type ChatRequest,
+  type CompletionRequest,
+  type EmbeddingModelFacts,
+  type EmbedHooks,
+  type EmbedRequest,
+  type EmbedResult,
   type Engine,
   EngineError,
   type GenerateHooks,
@@ -25,6 +30,8 @@ import type { Backend, BackendModel } from "./backend.ts";
 import { readBase } from "./base.ts";
 import { ChatTemplate } from "./chatTemplate.ts";
 import { CheckpointPolicy, COMPLETION_CHECKPOINTS, UNREACHED_COUNT } from "./checkpoints.ts";
+import { Embedding } from "./embedding.ts";
+import { readEmbeddingFacts } from "./embeddingFile.ts";
 import { Generation, type Loaded, settleAnswer } from "./generation.ts";
 import { defaultThreads, readHardware } from "./hardware.ts";
 import { LongContext } from "./longContext.ts";
@@ -41,13 +48,12 @@ import { Vision } from "./vision.ts";
  */
 const BATCH_TOKENS = 512;
 
-/** Fill-in-the-middle needs exactly these (QWEN35.md 1.7). */
-const FIM_TOKENS = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"];
-
 export interface EngineOptions {
   backend: Backend;
   /** Script of the vision child process. */
   visionEntry: string;
+  /** How long an unused embedding model stays loaded, milliseconds; default: `Embedding`'s own. */
+  embeddingIdleMs?: number;
 }
 
 /** Aborts with the request's own signal or when the model is released. */
@@ -62,17 +68,26 @@ export function createEngine(options: EngineOptions): Engine {
 class LocalEngine implements Engine {
   readonly #backend: Backend;
   readonly #vision: Vision;
+  readonly #embedding: Embedding;
   readonly #scheduler = new Scheduler();
   #loaded: Loaded | undefined;
   #reading: AbortController | undefined;
   /** Reads the last answer as history; whoever needs the long context ends it. */
   #settling: AbortController | undefined;
+  /** Completions that nobody waits for, running or waiting for their turn: a completion that is asked for ends them. */
+  readonly #speculating = new Set<AbortController>();
   /** Loads and unloads, one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     this.#backend = options.backend;
     this.#vision = new Vision({ entry: options.visionEntry });
+    this.#embedding = new Embedding({
+      backend: options.backend,
+      scheduler: this.#scheduler,
+      change: (work) => this.#change(work),
+      idleMs: options.embeddingIdleMs,
+    });
   }
 
   inspect(modelFile: string): Promise<ModelFacts> {
@@ -108,6 +123,8 @@ class LocalEngine implements Engine {
   }
 
   async #release(): Promise<void> {
+    // It may live in a runtime that the next model does not, and plans count the memory that is free without it.
+    await this.#embedding.release();
     const loaded = this.#loaded;
     this.#loaded = undefined;
     if (loaded === undefined) return;
@@ -141,10 +158,8 @@ class LocalEngine implements Engine {
   async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<GenerateResult> {
     const loaded = this.#requireLoaded();
     const signal = untilClosed(loaded, hooks.signal);
+    if (request.kind === "completion") return this.#complete(loaded, request, { ...hooks, signal });
     const generation = new Generation(loaded, request, { ...hooks, signal });
-    if (request.kind === "completion") {
-      return leased(loaded.completion, signal, generation, () => generation.complete(request));
-    }
     // Made before the answer, so that whoever comes while it is given ends what follows it.
     const settling = this.#startSettling();
     const { sequence } = loaded.long;
@@ -153,6 +168,23 @@ class LocalEngine implements Engine {
       this.#settle(loaded, request, result, untilClosed(loaded, settling));
     }
     return result;
+  }
+
+  async #complete(
+    loaded: Loaded,
+    request: CompletionRequest,
+    hooks: GenerateHooks & { signal: AbortSignal },
+  ): Promise<GenerateResult> {
+    const yielding = new AbortController();
+    if (request.background) this.#speculating.add(yielding);
+    else for (const speculation of this.#speculating) speculation.abort();
+    const signal = AbortSignal.any([hooks.signal, yielding.signal]);
+    const generation = new Generation(loaded, request, { ...hooks, signal });
+    try {
+      return await leased(loaded.completion, signal, generation, () => generation.complete(request));
+    } finally {
+      this.#speculating.delete(yielding);
+    }
   }
 
   /** Ends the reading of the answer before, wherever it is. */
@@ -171,6 +203,18 @@ class LocalEngine implements Engine {
 
   see(request: VisionRequest, hooks: GenerateHooks = {}): Promise<VisionResult> {
     return this.#vision.see(request, hooks);
+  }
+
+  inspectEmbedding(modelFile: string): Promise<EmbeddingModelFacts> {
+    return readEmbeddingFacts(modelFile);
+  }
+
+  embed(request: EmbedRequest, hooks: EmbedHooks = {}): Promise<EmbedResult> {
+    return this.#embedding.embed(request, hooks);
+  }
+
+  async releaseEmbedding(): Promise<void> {
+    await this.#change(() => this.#embedding.release());
   }
 
   async countTokens(texts: string[]): Promise<number[]> {
@@ -240,6 +284,7 @@ class LocalEngine implements Engine {
 
   async dispose(): Promise<void> {
     await this.#vision.dispose();
+    await this.#embedding.dispose();
     await this.unload();
     await this.#backend.dispose();
   }
@@ -283,7 +328,8 @@ class LocalEngine implements Engine {
       contextTokens: sequence.contextTokens,
       completionContextTokens: completion.contextTokens,
       kvType,
-      canFillInMiddle: FIM_TOKENS.every((token) => tokenizer.has(token)),
+      specialTexts: model.vocabulary.specialTexts,
+      fimTokens: model.vocabulary.fimTokens,
       canSeeImages: options.mmprojFile !== undefined,
       threads,
     };

@@ -14,6 +14,8 @@ export interface DecodeRequest {
   decoder: StreamDecoder;
   maxTokens: number;
   stop: readonly string[];
+  /** Generation ends at any of these; they are not part of its text. */
+  endTokens: ReadonlySet<Token>;
   /** Special tokens around reasoning; undefined where the vocabulary has none. */
   thinking: { open: Token | undefined; close: Token | undefined; startsThinking: boolean };
   /** Shared with the sampler's penalties; the loop fills it. */
@@ -64,6 +66,7 @@ async function decodeOne(
   request.generated.push(step.token);
   if (step.logProb !== undefined) logProbs.push(step.logProb);
   request.onToken?.();
+  if (request.endTokens.has(step.token)) return "end";
   output.push(step.token);
   if (output.stopped) return "stopText";
   const count = request.generated.length;

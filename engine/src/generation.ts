@@ -8,6 +8,8 @@ import {
   type GenerateRequest,
   type GenerateResult,
   type LoadedModel,
+  type Priority,
+  type StopReason,
 } from "./api.ts";
 import type { BackendModel, Token } from "./backend.ts";
 import { figuresOf } from "./base.ts";
@@ -38,6 +40,9 @@ interface Prompt {
   target: Token[];
   checkpoints: number[];
 }
+
+/** A result without what it had read of the base. */
+type Said = Omit<GenerateResult, "baseTokens" | "baseTotalTokens">;
 
 /** One request for new tokens, from prompt to figures. */
 export class Generation {
@@ -84,25 +89,39 @@ export class Generation {
   }
 
   async complete(request: CompletionRequest): Promise<GenerateResult> {
-    const { completion, tokenizer, info } = this.#loaded;
-    if (!info.canFillInMiddle) {
-      throw new EngineError(
-        "noFillInMiddle",
-        `The model ${info.name} has no fill-in-the-middle tokens, so it cannot complete code inline.`,
-      );
-    }
+    const { completion, tokenizer } = this.#loaded;
     const { tokens: target, checkpoints } = await tokenizer.encode(request.parts);
-    const result = await this.#run(completion, { target, checkpoints }, false, "completion");
+    // The last token is evaluated anew for each candidate, since only that gives its logits.
+    if (request.checkpointAtEnd) checkpoints.push(target.length - 1);
+    const priority = request.background ? "speculation" : "completion";
+    const isWarmUp = request.maxTokens === 0 && checkpoints.length > 0;
+    const result = isWarmUp
+      ? await this.#warmUp(completion, { target, checkpoints }, priority)
+      : await this.#run(completion, { target, checkpoints }, false, priority);
     return { ...result, baseTokens: 0, baseTotalTokens: 0 };
+  }
+
+  /** Evaluates what the next prompt is likely to begin with. */
+  async #warmUp(sequence: Sequence, { target, checkpoints }: Prompt, priority: Priority): Promise<Said> {
+    const { signal } = this.#hooks;
+    sequence.assertFits(target.length);
+    const count = emptyCount();
+    try {
+      await sequence.prefill(target.slice(0, checkpoints.at(-1)), { priority, signal, checkpoints }, count);
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+      return this.#nothingSaid("cancelled", target.length, count);
+    }
+    return this.#nothingSaid("maxTokens", target.length, count);
   }
 
   async #run(
     sequence: Sequence,
     prompt: Prompt,
     startsThinking: boolean,
-    priority: "prefill" | "completion",
+    priority: Priority,
     begin: (prompt: Prompt) => Promise<Prompt> = async () => prompt,
-  ): Promise<Omit<GenerateResult, "baseTokens" | "baseTotalTokens">> {
+  ): Promise<Said> {
     const { signal, onChunk } = this.#hooks;
     const request = this.#request;
     sequence.assertFits(prompt.target.length);
@@ -116,7 +135,7 @@ export class Generation {
       await sequence.prefill(target.slice(0, -1), { priority, signal, checkpoints }, count);
     } catch (error) {
       if (!signal?.aborted) throw error;
-      return this.#cancelled(begun.target.length, count);
+      return this.#nothingSaid("cancelled", begun.target.length, count);
     }
     const { target } = begun;
     const stream = sequence.decode(target.slice(-1), {
@@ -124,7 +143,7 @@ export class Generation {
       grammar: request.grammar,
       logProbs: request.logProbs,
       generated,
-      priority: priority === "completion" ? "completion" : "decode",
+      priority: priority === "prefill" ? "decode" : priority,
       signal,
     });
     let firstTokenMs = 0;
@@ -133,6 +152,7 @@ export class Generation {
       decoder: this.#loaded.tokenizer.streamDecoder(),
       maxTokens: request.maxTokens,
       stop: request.stop ?? [],
+      endTokens: this.#endTokens(),
       thinking: { ...this.#thinkingTokens(), startsThinking },
       generated,
       signal,
@@ -156,7 +176,7 @@ export class Generation {
 
   /** The result of a request that was aborted before its turn. */
   cancelledBeforeStart(): GenerateResult {
-    return { ...this.#cancelled(0, emptyCount()), baseTokens: 0, baseTotalTokens: 0 };
+    return { ...this.#nothingSaid("cancelled", 0, emptyCount()), baseTokens: 0, baseTotalTokens: 0 };
   }
 
   #thinkingTokens(): { open: Token | undefined; close: Token | undefined } {
@@ -165,11 +185,17 @@ export class Generation {
     return { open: token("<think>"), close: token("</think>") };
   }
 
-  #cancelled(promptTokens: number, count: PrefillCount): Omit<GenerateResult, "baseTokens" | "baseTotalTokens"> {
+  #endTokens(): ReadonlySet<Token> {
+    const { tokenizer } = this.#loaded;
+    const texts = this.#request.kind === "completion" ? (this.#request.stopSpecials ?? []) : [];
+    return new Set(texts.filter((text) => tokenizer.has(text)).map((text) => tokenizer.special(text)));
+  }
+
+  #nothingSaid(stopReason: StopReason, promptTokens: number, count: PrefillCount): Said {
     return {
       text: "",
       thinking: "",
-      stopReason: "cancelled",
+      stopReason,
       tokens: [],
       figures: figuresOf(promptTokens, count, performance.now() - this.#begin),
     };

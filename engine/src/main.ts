@@ -13,10 +13,12 @@ import { createEngine } from "./engine.ts";
 import {
   type CallProgress,
   CountTokensCall,
+  EmbedCall,
   GenerateCall,
   HardwareCall,
   HoldBackgroundCall,
   InspectCall,
+  InspectEmbeddingCall,
   ListSnapshotsCall,
   LoadCall,
   LogEvent,
@@ -25,6 +27,7 @@ import {
   PrefillSpeedCall,
   ProgressEvent,
   ReachCall,
+  ReleaseEmbeddingCall,
   RemoveSnapshotsCall,
   SeeCall,
   toWire,
@@ -77,6 +80,9 @@ function serve(connection: MessageConnection, engine: Engine): void {
     const report = progress(callId);
     return answer(engine.see(request, { signal: asSignal(token), onChunk: (chunk) => report({ chunk }) }));
   });
+  connection.onRequest(InspectEmbeddingCall, ({ modelFile }) => answer(engine.inspectEmbedding(modelFile)));
+  connection.onRequest(EmbedCall, ({ request }, token) => answer(engine.embed(request, { signal: asSignal(token) })));
+  connection.onRequest(ReleaseEmbeddingCall, () => answer(engine.releaseEmbedding().then(() => null)));
   connection.onRequest(CountTokensCall, ({ texts }) => answer(engine.countTokens(texts)));
   connection.onRequest(HardwareCall, (options) => answer(engine.hardware(options)));
   connection.onRequest(ReachCall, ({ request }) => answer(engine.reach(request)));

@@ -5,8 +5,16 @@ import { GgmlType, type GgufFileInfo, type GgufTensorInfo, readGgufFileInfo } fr
 import { EngineError, type EngineErrorCode, type ModelFacts } from "./api.ts";
 import { checkGgufHeader } from "./ggufGuard.ts";
 
-/** Architectures whose hybrid memory the engine is built for (QWEN35.md 1.3). */
-const SUPPORTED_ARCHITECTURES = ["qwen35", "qwen35moe"];
+/** Architectures whose hybrid memory the engine is built for: some layers attend, the others keep a recurrent state. */
+const HYBRID_ARCHITECTURES = ["qwen35", "qwen35moe"];
+/** Those of models that fill in the middle and attend in every layer: Qwen2.5-Coder, StarCoder2, DeepSeek-Coder, Granite Code. */
+const ATTENTION_ARCHITECTURES = ["qwen2", "qwen3", "llama", "starcoder2"];
+
+/**
+ * Byte-level BPE, the only kind that these models may have: SentencePiece puts a space before each piece of a prompt, and
+ * takes one off each piece of an answer.
+ */
+const BPE_TOKENIZER = "gpt2";
 
 /** Elements and bytes of one block of a tensor type (ggml's quantisation formats); for the types that Qwen3.5 files use. */
 const BLOCKS: Partial<Record<GgmlType, readonly [elements: number, bytes: number]>> = {
@@ -55,34 +63,32 @@ export async function readModelFacts(file: string): Promise<ModelFacts> {
       `The file ${file} is damaged: it names no architecture. Download it again.`,
     );
   }
-  if (!SUPPORTED_ARCHITECTURES.includes(architecture)) {
-    throw new EngineError(
-      "modelUnsupported",
-      `The file ${file} holds a model of architecture "${architecture}", but Fathom runs Qwen3.5 models ` +
-        `("${SUPPORTED_ARCHITECTURES.join('", "')}"). Choose another file with Get Model….`,
-    );
-  }
+  assertSupported(file, info, architecture);
   await assertComplete(file, info, "modelUnreadable");
   return { file, weightBytes: (await stat(file)).size, ...architectureFacts(file, info, architecture) };
 }
 
 /**
  * Reads a GGUF header.
- * @param codes Which error stands for a missing and for an unreadable file.
+ * @param failures Which error stands for a missing and for an unreadable file, and what to do about it.
  */
-export async function readGguf(
-  file: string,
-  codes: { missing: EngineErrorCode; unreadable: EngineErrorCode },
-): Promise<GgufFileInfo> {
-  await assertMagic(file, codes);
+export async function readGguf(file: string, failures: GgufFailures): Promise<GgufFileInfo> {
+  await assertMagic(file, failures);
   try {
     // The parser below believes what the header says: a length of 2^60 kept it busy for good.
     await checkGgufHeader(file);
     return await readGgufFileInfo(file, { logWarnings: false });
   } catch (error) {
     const sentence = `The file ${file} is damaged: its GGUF header cannot be read. Download or copy it again.`;
-    throw new EngineError(codes.unreadable, sentence, { cause: error });
+    throw new EngineError(failures.unreadable, sentence, { cause: error });
   }
+}
+
+export interface GgufFailures {
+  missing: EngineErrorCode;
+  unreadable: EngineErrorCode;
+  /** Default: that of a model which Get Model… offers. */
+  advice?: string;
 }
 
 /** @throws EngineError `code` if the file ends before its last tensor does. */
@@ -119,7 +125,7 @@ export async function hashModelFile(file: string): Promise<string> {
   }
 }
 
-async function assertMagic(file: string, codes: { missing: EngineErrorCode; unreadable: EngineErrorCode }) {
+async function assertMagic(file: string, { missing: missingCode, unreadable, advice }: GgufFailures): Promise<void> {
   const start = Buffer.alloc(GGUF_MAGIC.length);
   try {
     const handle = await open(file, "r");
@@ -131,16 +137,34 @@ async function assertMagic(file: string, codes: { missing: EngineErrorCode; unre
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const sentence = missing
-      ? `The file ${file} does not exist. Choose or download a model with Get Model….`
+      ? `The file ${file} does not exist. ${advice ?? "Choose or download a model with Get Model…."}`
       : `The file ${file} cannot be opened (${(error as Error).message}). Check its permissions.`;
-    throw new EngineError(missing ? codes.missing : codes.unreadable, sentence, { cause: error });
+    throw new EngineError(missing ? missingCode : unreadable, sentence, { cause: error });
   }
   if (start.toString("latin1") !== GGUF_MAGIC) {
     throw new EngineError(
-      codes.unreadable,
-      `The file ${file} is not a GGUF model file. Download it again or choose another one with Get Model….`,
+      unreadable,
+      `The file ${file} is not a GGUF model file. ${advice ?? "Download it again or choose another one with Get Model…."}`,
     );
   }
+}
+
+/** @throws EngineError modelUnsupported */
+function assertSupported(file: string, info: GgufFileInfo, architecture: string): void {
+  const refuse = (what: string) => {
+    const sentence = `The file ${file} holds a model of architecture "${architecture}"${what}. Choose another file with Get Model….`;
+    return new EngineError("modelUnsupported", sentence);
+  };
+  if (HYBRID_ARCHITECTURES.includes(architecture)) return;
+  if (!ATTENTION_ARCHITECTURES.includes(architecture)) {
+    const [hybrid, attention] = [HYBRID_ARCHITECTURES, ATTENTION_ARCHITECTURES].map((names) => names.join('", "'));
+    throw refuse(`, but Fathom runs Qwen3.5 models ("${hybrid}") and some that only attend ("${attention}")`);
+  }
+  const { pooling_type: pooling } = info.architectureMetadata as unknown as Numbers;
+  if (pooling !== undefined && pooling !== 0) throw refuse(" that makes vectors of texts, not text");
+  const tokenizer = info.metadata.tokenizer?.ggml?.model as string | undefined;
+  if (tokenizer === BPE_TOKENIZER) return;
+  throw refuse(` with a tokenizer of the kind "${tokenizer}", but of these Fathom runs those with "${BPE_TOKENIZER}"`);
 }
 
 /** Exact for the types in the table; for any other, one byte is certain. */
@@ -162,13 +186,18 @@ function architectureFacts(
   const number = (value: number | number[] | undefined) => (typeof value === "number" ? value : 0);
   const layers = number(metadata.block_count) - number(metadata.nextn_predict_layers);
   const interval = number(metadata.full_attention_interval) || DEFAULT_ATTENTION_INTERVAL;
-  const attentionLayers = Math.floor(layers / interval);
+  const attentionLayers = HYBRID_ARCHITECTURES.includes(architecture) ? Math.floor(layers / interval) : layers;
   const { attention, ssm } = metadata;
   if (attention === undefined || layers <= 0) {
     throw new EngineError("modelUnreadable", `The file ${file} lacks the sizes of its layers. Download it again.`);
   }
-  const heads = number(attention.head_count_kv);
-  const elementsPerToken = attentionLayers * heads * (number(attention.key_length) + number(attention.value_length));
+  // What the file leaves out has these defaults in the runtime (llama.cpp, `llama-model.cpp`).
+  const heads = number(attention.head_count_kv) || number(attention.head_count);
+  const headLength = number(metadata.embedding_length) / (number(attention.head_count) || 1);
+  const [keyLength, valueLength] = [attention.key_length, attention.value_length].map(
+    (length) => number(length) || headLength,
+  ) as [number, number];
+  const elementsPerToken = attentionLayers * heads * (keyLength + valueLength);
   const name = String(info.metadata.general.name ?? architecture);
   return {
     name,

@@ -1,6 +1,9 @@
 // The wire between engine process and its owner: method names, parameter types and how errors cross the border.
 import { ErrorCodes, NotificationType, RequestType, ResponseError } from "vscode-jsonrpc/node";
 import {
+  type EmbeddingModelFacts,
+  type EmbedRequest,
+  type EmbedResult,
   EngineError,
   type EngineErrorCode,
   type GenerateChunk,
@@ -30,6 +33,11 @@ export const UnloadCall = new RequestType<null, null, void>("unload");
 export const PrefillCall = new RequestType<WithId<{ request: PrefillRequest }>, PrefillResult, void>("prefill");
 export const GenerateCall = new RequestType<WithId<{ request: GenerateRequest }>, GenerateResult, void>("generate");
 export const SeeCall = new RequestType<WithId<{ request: VisionRequest }>, VisionResult, void>("see");
+export const InspectEmbeddingCall = new RequestType<{ modelFile: string }, EmbeddingModelFacts, void>(
+  "inspectEmbedding",
+);
+export const EmbedCall = new RequestType<{ request: EmbedRequest }, EmbedResult, void>("embed");
+export const ReleaseEmbeddingCall = new RequestType<null, null, void>("releaseEmbedding");
 export const CountTokensCall = new RequestType<{ texts: string[] }, number[], void>("countTokens");
 export const HardwareCall = new RequestType<{ gpu: "auto" | "cpu" }, Hardware, void>("hardware");
 export const ReachCall = new RequestType<{ request: PrefillRequest }, Reach, void>("reach");

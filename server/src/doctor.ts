@@ -5,9 +5,11 @@ import type { Connection } from "vscode-languageserver/node";
 import type { Engine, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
 import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
+import type { EmbeddingModel } from "./index/embeddingModel.ts";
 import type { IndexService } from "./index/indexService.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { formatBytes } from "./models/catalog.ts";
+import { familyOfModel, noFamilySentence } from "./models/fimFamilies.ts";
 import { fitsMemory } from "./models/fit.ts";
 import { DoctorRequest, type DoctorRow, type HoldReason, type Status } from "./protocol/messages.ts";
 import { handle } from "./requests.ts";
@@ -24,6 +26,7 @@ export interface DoctorOptions {
   settings: SettingsStore;
   workspace: Workspace;
   index: Pick<IndexService, "failure" | "statistics">;
+  embedding: Pick<EmbeddingModel, "facts">;
   reader: Pick<WorkspaceReader, "view">;
   status: { readonly current: Status };
   storageDir: string;
@@ -69,13 +72,14 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
     return [row("model", "bad", error instanceof Error ? error.message : String(error))];
   }
   const { info, installed, plan } = active;
+  const family = familyOfModel(info);
   const rows = [
     row("model", installed.demo ? "warning" : "good", `${status.current.message} (${installed.file})`),
     row("context", fitsMemory(plan) ? "good" : "warning", `${plan.sentence}\n${perToken(info)}`),
     row("threads", "good", `${info.threads} for the CPU part, on ${info.gpu}`),
-    info.canFillInMiddle
-      ? row("completion", "good", "fill-in-the-middle tokens are there")
-      : row("completion", "bad", "the model has no fill-in-the-middle tokens: inline completion is off"),
+    family === undefined
+      ? row("completion", "bad", noFamilySentence(info))
+      : row("completion", "good", `fills in the middle with the tokens of ${family.name}`),
   ];
   const images = info.canSeeImages
     ? row("images", "good", "a projector is set; it is checked when an image is read")
@@ -83,13 +87,14 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
   return [...rows, images];
 }
 
-async function workspaceRows({ workspace, index, status, session }: DoctorOptions): Promise<DoctorRow[]> {
+async function workspaceRows({ workspace, index, embedding, status, session }: DoctorOptions): Promise<DoctorRow[]> {
   if (!session.trusted) return [row("workspace", "warning", "not trusted, so nothing of it is read")];
   if (workspace.folders.length === 0) return [row("workspace", "warning", "no folder is open")];
   const { files, leftOut } = await workspace.files();
   const rows = [
     row("workspace", "good", `${files.length} files, ${leftOut.length} left out; ${readText(status.current)}`),
     await indexRow(index),
+    ...embeddingRows(embedding, status.current),
   ];
   const { hold } = status.current;
   return hold === undefined ? rows : [...rows, row("reading", "warning", HOLDS[hold])];
@@ -107,6 +112,18 @@ async function indexRow(index: DoctorOptions["index"]): Promise<DoctorRow> {
   } catch (error) {
     return row("search", "bad", index.failure ?? (error instanceof Error ? error.message : String(error)));
   }
+}
+
+/** Nothing without a setting: the bundled embedder always works. */
+function embeddingRows({ facts }: DoctorOptions["embedding"], { index }: Status): DoctorRow[] {
+  if (index?.embedding === undefined) return [];
+  const { model, chunks, totalChunks, inUse, problem } = index.embedding;
+  if (problem !== undefined) return [row("embedding", "bad", problem)];
+  const count = (value: number) => value.toLocaleString("en");
+  const used = inUse ? "in use" : "the bundled embedder is used meanwhile";
+  const numbers = facts === undefined ? "" : ` of ${count(facts.dimensions)} numbers`;
+  const text = `${model}: ${count(chunks)} of ${count(totalChunks)} chunks have a vector${numbers}; ${used}`;
+  return [row("embedding", inUse ? "good" : "warning", text)];
 }
 
 const HOLDS: Record<HoldReason, string> = {

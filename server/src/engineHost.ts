@@ -10,6 +10,10 @@ import {
   type RequestType,
 } from "vscode-jsonrpc/node";
 import {
+  type EmbeddingModelFacts,
+  type EmbedHooks,
+  type EmbedRequest,
+  type EmbedResult,
   type Engine,
   EngineError,
   type GenerateHooks,
@@ -33,11 +37,13 @@ import {
 import {
   type CallProgress,
   CountTokensCall,
+  EmbedCall,
   fromWire,
   GenerateCall,
   HardwareCall,
   HoldBackgroundCall,
   InspectCall,
+  InspectEmbeddingCall,
   ListSnapshotsCall,
   LoadCall,
   LogEvent,
@@ -46,6 +52,7 @@ import {
   PrefillSpeedCall,
   ProgressEvent,
   ReachCall,
+  ReleaseEmbeddingCall,
   RemoveSnapshotsCall,
   SeeCall,
   UnloadCall,
@@ -142,6 +149,18 @@ export class EngineHost implements Engine {
     return this.#longCall(SeeCall, { request }, hooks.signal, (progress) => {
       if ("chunk" in progress) hooks.onChunk?.(progress.chunk);
     });
+  }
+
+  inspectEmbedding(modelFile: string): Promise<EmbeddingModelFacts> {
+    return this.#call(InspectEmbeddingCall, { modelFile });
+  }
+
+  embed(request: EmbedRequest, hooks: EmbedHooks = {}): Promise<EmbedResult> {
+    return this.#call(EmbedCall, { request }, hooks.signal);
+  }
+
+  async releaseEmbedding(): Promise<void> {
+    await this.#call(ReleaseEmbeddingCall, null);
   }
 
   countTokens(texts: string[]): Promise<number[]> {

@@ -1,6 +1,7 @@
 // Which model runs: chooses it, loads it with the best plan that works, and brings it back after a crash.
 import { EngineError, type Hardware, type LoadedModel } from "../../engine/src/api.ts";
 import type { EngineCrash, EngineHost } from "./engineHost.ts";
+import { familyOfModel } from "./models/fimFamilies.ts";
 import { type FitPlan, planFits } from "./models/fit.ts";
 import type { InstalledModel, ModelLibrary } from "./models/library.ts";
 import { FathomErrorCodes } from "./protocol/errors.ts";
@@ -182,7 +183,7 @@ export class ModelSession {
         contextTokens: active.info.contextTokens,
         kvType: active.info.kvType,
         gpu: active.info.gpu,
-        canFillInMiddle: active.info.canFillInMiddle,
+        canFillInMiddle: familyOfModel(active.info) !== undefined,
         canSeeImages: active.info.canSeeImages,
       },
     });

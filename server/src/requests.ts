@@ -32,7 +32,6 @@ const CODE_OF_ENGINE_ERROR: Record<EngineErrorCode, FathomErrorCode> = {
   mmprojUnusable: FathomErrorCodes.modelUnusable,
   outOfMemory: FathomErrorCodes.engineFailed,
   noModel: FathomErrorCodes.noModel,
-  noFillInMiddle: FathomErrorCodes.modelUnusable,
   baseReplaced: FathomErrorCodes.engineFailed,
   promptTooLong: FathomErrorCodes.badRequest,
   badGrammar: FathomErrorCodes.badRequest,
@@ -63,6 +62,18 @@ export function handle<P, R>(
     }
   };
   connection.onRequest(type, answer as RequestHandler<P, R, void>);
+  const answers = ANSWERS.get(connection) ?? new Map<string, Answer>();
+  ANSWERS.set(connection, answers.set(type.method, answer as Answer));
+}
+
+type Answer = (params: unknown, token: CancellationToken) => Promise<unknown>;
+
+/** What was registered by {@link handle}, by method. */
+const ANSWERS = new WeakMap<Connection, Map<string, Answer>>();
+
+/** @returns What answers a request of Fathom's own, for clients that reach it by another way; undefined if there is none. */
+export function answerOf(connection: Connection, method: string): Answer | undefined {
+  return ANSWERS.get(connection)?.get(method);
 }
 
 /** @returns A signal that aborts with the token. */

@@ -33,22 +33,29 @@ import { registerSnapshotRequests } from "./codebase/snapshotRequests.ts";
 import { Workspace } from "./codebase/workspace.ts";
 import { WorkspaceReader } from "./codebase/workspaceReader.ts";
 import { registerWorkspaceSymbols } from "./codebase/workspaceSymbols.ts";
+import { askClient } from "./completion/context/definitions.ts";
+import { createContext } from "./completion/context/sources.ts";
 import { InlineCompletion } from "./completion/inlineCompletion.ts";
+import { TotalsFile } from "./completion/totalsFile.ts";
 import { registerDoctor } from "./doctor.ts";
 import { Documents } from "./documents.ts";
 import { Edit } from "./edit/edit.ts";
 import { EngineHost } from "./engineHost.ts";
+import { EmbeddingModel } from "./index/embeddingModel.ts";
 import { IndexService, startIndexThread } from "./index/indexService.ts";
 import { ModelSession } from "./modelSession.ts";
 import { catalogue } from "./models/catalog.ts";
 import { ModelLibrary } from "./models/library.ts";
 import { registerModelRequests } from "./models/modelRequests.ts";
+import { ViewedNotification } from "./protocol/contextMessages.ts";
 import { type InitializationOptions, RestartEngineRequest, TrustGrantedNotification } from "./protocol/messages.ts";
 import { SETTINGS_SECTION } from "./protocol/settings.ts";
 import { handle } from "./requests.ts";
 import { Screenshot } from "./screenshot/screenshotToUi.ts";
+import { registerServerCommands, SERVER_COMMANDS } from "./serverCommands.ts";
 import { SettingsStore } from "./settingsStore.ts";
 import { StatusBoard } from "./statusBoard.ts";
+import { CursorSyntaxService } from "./syntax/cursorSyntax.ts";
 import { SyntaxService } from "./syntax/syntaxService.ts";
 
 /** What ships beside the server. */
@@ -124,12 +131,16 @@ class FathomServer {
   readonly #session: ModelSession;
   readonly #workspace: Workspace;
   readonly #index: IndexService;
+  readonly #embedding: EmbeddingModel;
   readonly #syntax: SyntaxService;
   readonly #focus: Focus;
   readonly #speeds: ReadingSpeeds;
   readonly #gate: BackgroundGate;
   readonly #reader: WorkspaceReader;
   readonly #compaction: Compaction;
+  readonly #cursorSyntax: CursorSyntaxService;
+  readonly #completionTotals: TotalsFile;
+  readonly #completion: InlineCompletion;
   #trusted: boolean;
 
   constructor(connection: Connection, resources: ServerResources, params: InitializeParams) {
@@ -144,7 +155,10 @@ class FathomServer {
       entry: resources.engineEntry,
       log: (line) => connection.console.log(`[engine] ${line}`),
       onCrash: (crash) => this.#session.crashed(crash),
-      onRestarted: () => this.#session.reload(),
+      onRestarted: () => {
+        this.#embedding.engineRestarted();
+        return this.#session.reload();
+      },
     });
     const settings = this.#settings;
     const library = new ModelLibrary({
@@ -158,6 +172,12 @@ class FathomServer {
     this.#session = new ModelSession({ engine: this.#engine, library, settings, status: this.#status });
     const documents = new Documents(connection);
     this.#index = this.#createIndex(resources, join(storageDir, "index"));
+    this.#embedding = new EmbeddingModel({
+      engine: this.#engine,
+      settings,
+      index: this.#index,
+      tell: (sentence) => connection.console.warn(sentence),
+    });
     this.#workspace = new Workspace(params, documents, this.#index);
     this.#speeds = new ReadingSpeeds(join(storageDir, "reading-speeds.json"));
     this.#focus = new Focus({ workspace: this.#workspace, documents });
@@ -171,13 +191,20 @@ class FathomServer {
       documents,
       workspace: this.#workspace,
     };
+    this.#cursorSyntax = new CursorSyntaxService({
+      workerEntry: resources.syntaxEntry,
+      grammarDir: resources.grammarDir,
+      onTrouble: (line) => connection.console.warn(line),
+    });
+    this.#completionTotals = new TotalsFile(join(storageDir, "completion-totals.json"), SYSTEM_CLOCK);
     this.#gate = new BackgroundGate({ ...parts, onBattery, clock: SYSTEM_CLOCK });
     this.#reader = this.#createReader(parts, storageDir);
     const log = (line: string) => connection.console.log(line);
     this.#compaction = new Compaction({ reader: this.#reader, gate: this.#gate, clock: SYSTEM_CLOCK, log });
     this.#connectParts(documents);
     const shared = { ...parts, reader: this.#reader, focus: this.#focus };
-    new InlineCompletion(shared).register();
+    this.#completion = this.#createCompletion(parts, options);
+    this.#completion.register();
     new Chat(shared).register();
     new Edit(shared).register();
     new Screenshot(shared).register();
@@ -191,6 +218,7 @@ class FathomServer {
     const reports = {
       ...shared,
       index: this.#index,
+      embedding: this.#embedding,
       speeds: this.#speeds,
       storageDir,
       // Asked for each time: another set of folders has a place of its own.
@@ -202,6 +230,7 @@ class FathomServer {
     registerContextMap(connection, reports);
     registerSnapshotRequests(connection, reports);
     this.#status.register(connection);
+    registerServerCommands(connection, (id) => this.#completion.accepted(id));
     this.#registerLifecycle();
   }
 
@@ -213,6 +242,7 @@ class FathomServer {
       // Only when it starts it is known which folders are open.
       start: () => startIndexThread(indexEntry, { ...parts, folder: join(indexDir, this.#workspace.key) }),
       clock: SYSTEM_CLOCK,
+      embed: (texts, signal) => this.#embedding.embed(texts, signal),
       onStatus: (index) => this.#status.update({ index }),
       onNotice: (sentence) => notices.tell([sentence]),
     });
@@ -245,6 +275,29 @@ class FathomServer {
     });
   }
 
+  #createCompletion(parts: ReaderParts, { definitions }: InitializationOptions): InlineCompletion {
+    const { connection, engine } = parts;
+    const { context, edits, views } = createContext({
+      ...parts,
+      index: this.#index,
+      syntax: this.#syntax,
+      clock: SYSTEM_CLOCK,
+      countTokens: (texts) => engine.countTokens(texts),
+      log: (line) => connection.console.debug(line),
+      ...(definitions ? { askForDefinitions: askClient(connection) } : {}),
+    });
+    connection.onNotification(ViewedNotification.type, (view) => views.viewed(view));
+    return new InlineCompletion({
+      ...parts,
+      syntax: this.#cursorSyntax,
+      context,
+      edits,
+      totals: this.#completionTotals,
+      maySpeculate: () => this.#gate.hold !== "battery",
+      clock: SYSTEM_CLOCK,
+    });
+  }
+
   /** Who hears of what. */
   #connectParts(documents: Documents): void {
     this.#session.onLoaded = () => {
@@ -274,6 +327,7 @@ class FathomServer {
         textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: true },
         inlineCompletionProvider: true,
         workspaceSymbolProvider: true,
+        executeCommandProvider: { commands: [...SERVER_COMMANDS] },
         workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
       },
     };
@@ -295,6 +349,7 @@ class FathomServer {
     this.#settings.onChange = (before, now) => {
       this.#session.settingsChanged(before, now);
       this.#gate.settingsChanged();
+      if (this.#trusted) this.#embedding.settingsChanged(before, now);
       // Excludes may have changed; who asks for the files next finds out.
       this.#workspace.forget();
     };
@@ -303,6 +358,7 @@ class FathomServer {
 
   /** Loads the model, and indexes the workspace so that the first search finds everything. */
   async #start(): Promise<void> {
+    if (this.#trusted) void this.#embedding.choose();
     await this.#session.start(this.#trusted);
     if (!this.#trusted || this.#workspace.folders.length === 0) return;
     // Whoever asks next meets the same failure, and is answered with it.
@@ -312,8 +368,15 @@ class FathomServer {
   async dispose(): Promise<void> {
     this.#compaction.dispose();
     this.#gate.dispose();
+    this.#completion.dispose();
     await this.#reader.stop();
-    await Promise.all([this.#syntax.dispose(), this.#index.dispose(), this.#engine.dispose()]);
+    await Promise.all([
+      this.#cursorSyntax.dispose(),
+      this.#completionTotals.flush(),
+      this.#syntax.dispose(),
+      this.#index.dispose(),
+      this.#engine.dispose(),
+    ]);
   }
 
   #registerLifecycle(): void {
@@ -325,6 +388,7 @@ class FathomServer {
     handle(this.#connection, RestartEngineRequest.type, async () => {
       await this.#engine.restart();
       this.#session.forgetFailures();
+      void this.#embedding.choose();
       await this.#session.reload();
       return this.#status.current;
     });

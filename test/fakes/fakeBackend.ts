@@ -6,6 +6,7 @@ import type {
   BackendModel,
   BackendSequence,
   DecodeOptions,
+  EmbeddingContext,
   SequenceOptions,
   Token,
   TokenStream,
@@ -92,10 +93,23 @@ function createFakeModel(options: FakeOptions, sequences: FakeSequence[], onDisp
       sequences.push(sequence);
       return sequence;
     },
+    createEmbeddingContext: async ({ contextTokens }) => createFakeEmbedding(contextTokens),
     dispose: async () => {
       for (const sequence of sequences) await sequence.dispose();
       onDispose();
     },
+  };
+}
+
+/** Vectors that depend on every token, of two dimensions. */
+function createFakeEmbedding(textTokens: number): EmbeddingContext {
+  return {
+    textTokens,
+    embed: async (tokens) => {
+      const angle = createHash("sha256").update(Int32Array.from(tokens)).digest().readUInt32LE(0);
+      return Float32Array.of(Math.cos(angle), Math.sin(angle));
+    },
+    dispose: async () => {},
   };
 }
 
@@ -109,6 +123,7 @@ export function createFakeVocabulary(specialTexts: readonly string[] = SPECIALS)
   return {
     size: BYTES + specialTexts.length,
     specialTexts,
+    fimTokens: {},
     special,
     encode: (text) => {
       const tokens: Token[] = [];

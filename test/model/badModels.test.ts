@@ -126,9 +126,9 @@ const BAD_FILES: BadFile[] = [
   ["ends where a text of 3 GB begins", endsAfterLength(STRING, 3_000_000_000n), "modelUnreadable", /damaged|cut off/],
   [
     "is of another architecture",
-    written({ architecture: "llama" }),
+    written({ architecture: "mamba" }),
     "modelUnsupported",
-    /architecture "llama", but Fathom runs Qwen3\.5/,
+    /architecture "mamba", but Fathom runs Qwen3\.5/,
   ],
   [
     "is a projector",

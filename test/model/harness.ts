@@ -81,6 +81,7 @@ function recordModel(recorder: Recorder, inner: BackendModel): BackendModel {
       if (name === "long") recorder.longTokens = () => sequence.tokens();
       return recordSequence(recorder, name, sequence);
     },
+    createEmbeddingContext: (options) => inner.createEmbeddingContext(options),
     dispose: () => inner.dispose(),
   };
 }

@@ -182,7 +182,8 @@ export function tinyModelFiles(): { model: string; mmproj: string } {
   };
 }
 
-function cachedFile(name: string, write: (file: string) => void): string {
+/** @param write Makes the file if `.build/test-models/` has none of this name. */
+export function cachedFile(name: string, write: (file: string) => void): string {
   const folder = join(import.meta.dirname, "..", "..", ".build", "test-models");
   const file = join(folder, name);
   if (existsSync(file)) return file;
@@ -199,7 +200,7 @@ function cachedFile(name: string, write: (file: string) => void): string {
   return file;
 }
 
-interface Vocabulary {
+export interface Vocabulary {
   tokens: string[];
   types: number[];
   /** Pairs that become one token, most important first. */
@@ -209,7 +210,7 @@ interface Vocabulary {
 }
 
 /** Bytes, then the words built from them by merges, then the special tokens. */
-function buildVocabulary(specialTokens: string[]): Vocabulary {
+export function buildVocabulary(specialTokens: string[]): Vocabulary {
   const letters = byteLetters();
   const spell = (text: string) => [...Buffer.from(text)].map((byte) => letters[byte]).join("");
   const merges = new Map<string, string>();
@@ -246,19 +247,19 @@ function byteLetters(): string[] {
   });
 }
 
-function uint32(value: number): GgufValue {
+export function uint32(value: number): GgufValue {
   return { type: "uint32", value };
 }
 
-function float32(value: number): GgufValue {
+export function float32(value: number): GgufValue {
   return { type: "float32", value };
 }
 
-function text(value: string): GgufValue {
+export function text(value: string): GgufValue {
   return { type: "string", value };
 }
 
-function list(of: GgufScalarType, values: readonly (number | string)[]): GgufValue {
+export function list(of: GgufScalarType, values: readonly (number | string)[]): GgufValue {
   return { type: "array", of, values };
 }
 
@@ -405,7 +406,7 @@ function visionTensors(projectionDim: number, next: () => number): GgufTensor[] 
 }
 
 /** A tensor of random numbers around 0. */
-function random(name: string, shape: number[], spread: number, next: () => number): GgufTensor {
+export function random(name: string, shape: number[], spread: number, next: () => number): GgufTensor {
   const nElements = shape.reduce((product, length) => product * length, 1);
   return { name, shape, type: "F32", values: Float32Array.from({ length: nElements }, () => next() * spread) };
 }
@@ -415,7 +416,7 @@ function inHalfPrecision(tensor: GgufTensor): GgufTensor {
   return { ...tensor, type: "F16" };
 }
 
-function filled(name: string, shape: [number], value: number): GgufTensor {
+export function filled(name: string, shape: [number], value: number): GgufTensor {
   return { name, shape, type: "F32", values: new Float32Array(shape[0]).fill(value) };
 }
 
@@ -429,7 +430,7 @@ function spaced(name: string, length: number, range: { lowest: number; highest: 
  * Random numbers with mean 0 and spread 1, near enough to a normal distribution: the sum of four uniform ones (Irwin and
  * Hall, 1927). Sums are exact in every JavaScript engine; logarithm and cosine (Box-Muller) need not be.
  */
-function normalNumbers(seed: number): () => number {
+export function normalNumbers(seed: number): () => number {
   const next = uniformNumbers(seed);
   return () => (next() + next() + next() + next() - 2) * Math.sqrt(3);
 }

@@ -1,4 +1,4 @@
-// The embedded runtime: llama.cpp through node-llama-cpp; the only file that imports it for inference.
+// The embedded runtime: llama.cpp through node-llama-cpp, which nothing outside this folder uses for inference.
 import { stat } from "node:fs/promises";
 import {
   type GgufFileInfo,
@@ -12,19 +12,21 @@ import {
   type Token as LlamaToken,
   type SequenceEvaluateOptions,
 } from "node-llama-cpp";
-import { EngineError } from "../api.ts";
+import { EngineError, type FimTokens } from "../api.ts";
 import type {
   Backend,
   BackendLoadOptions,
   BackendModel,
   BackendSequence,
   DecodeOptions,
+  EmbeddingContext,
   SequenceOptions,
   Token,
   TokenStream,
   Vocabulary,
 } from "../backend.ts";
 import { defaultThreads } from "../hardware.ts";
+import { createEmbeddingContext } from "./llamaCppEmbedding.ts";
 
 /** Token types in GGUF whose text a tokenizer may recognise: unknown, control, user-defined. */
 const SPECIAL_TOKEN_TYPES = new Set([2, 3, 4]);
@@ -43,6 +45,8 @@ class LlamaCppBackend implements Backend {
   readonly runtime = `${RUNTIME_PACKAGE} ${process.platform}-${process.arch}`;
   readonly #log: (line: string) => void;
   #llama: { gpu: "auto" | "cpu"; threads: number; instance: Llama } | undefined;
+  /** Runtimes in which a load failed. */
+  readonly #endless = new WeakSet<Llama>();
 
   constructor(log: (line: string) => void) {
     this.#log = log;
@@ -57,7 +61,8 @@ class LlamaCppBackend implements Backend {
   }
 
   async load(options: BackendLoadOptions): Promise<BackendModel> {
-    const llama = await this.#start(options.gpu, options.threads);
+    const running = options.beside ? this.#llama?.instance : undefined;
+    const llama = running ?? (await this.#start(options.gpu, options.threads));
     try {
       const model = await llama.loadModel({
         modelPath: options.modelFile,
@@ -67,6 +72,7 @@ class LlamaCppBackend implements Backend {
       });
       return new LlamaCppModel(llama, model, options.threads);
     } catch (error) {
+      this.#endless.add(llama);
       if (options.signal?.aborted) throw options.signal.reason;
       throw asEngineError(error, `The model ${options.modelFile} could not be loaded`, "modelUnreadable");
     }
@@ -75,7 +81,10 @@ class LlamaCppBackend implements Backend {
   async dispose(): Promise<void> {
     const llama = this.#llama?.instance;
     this.#llama = undefined;
-    await llama?.dispose();
+    const ended = llama?.dispose();
+    // The lock of a failed load is never given back once its model is collected, and the end would wait for it (3.21.1).
+    if (llama !== undefined && this.#endless.has(llama)) return;
+    await ended;
   }
 
   /** One runtime per choice of GPU and threads; prebuilt binaries only, never a download or a build. */
@@ -143,6 +152,15 @@ class LlamaCppModel implements BackendModel {
     }
   }
 
+  async createEmbeddingContext({ contextTokens }: { contextTokens: number }): Promise<EmbeddingContext> {
+    try {
+      const threads = Math.min(this.#threads, this.#llama.cpuMathCores);
+      return await createEmbeddingContext(this.#model, { contextTokens, threads });
+    } catch (error) {
+      throw asEngineError(error, "The embedding model makes no vectors", "modelUnsupported");
+    }
+  }
+
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }
@@ -153,6 +171,7 @@ function createVocabulary(model: LlamaModel): Vocabulary {
   return {
     size: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
     specialTexts: [...specials.keys()],
+    fimTokens: readFimTokens(model.fileInfo),
     special: (text) => specials.get(text),
     encode: (text) => model.tokenize(text, false) as number[],
     decode: (tokens) => model.detokenize(tokens as LlamaToken[], false),
@@ -168,7 +187,28 @@ function readSpecialTokens(info: GgufFileInfo): Map<string, Token> {
     const text = tokens[token];
     if (SPECIAL_TOKEN_TYPES.has(type) && text !== undefined && text.length > 1) specials.set(text, token);
   }
+  // Some files have these as normal tokens; the runtime corrects that on loading.
+  for (const text of Object.values<string>({ ...readFimTokens(info) })) specials.set(text, tokens.indexOf(text));
   return specials;
+}
+
+/** GGUF keys in `tokenizer.ggml`; the second of each is the older name of the same (llama.cpp, `llama-arch.cpp`). */
+const FIM_KEYS: Record<keyof FimTokens, readonly string[]> = {
+  prefix: ["fim_pre_token_id", "prefix_token_id"],
+  suffix: ["fim_suf_token_id", "suffix_token_id"],
+  middle: ["fim_mid_token_id", "middle_token_id"],
+  repository: ["fim_rep_token_id"],
+  separator: ["fim_sep_token_id"],
+};
+
+function readFimTokens(info: GgufFileInfo): FimTokens {
+  const tokenizer = info.metadata.tokenizer.ggml as unknown as Record<string, unknown> & { tokens: string[] };
+  const found: FimTokens = {};
+  for (const [role, keys] of Object.entries(FIM_KEYS) as [keyof FimTokens, readonly string[]][]) {
+    const text = tokenizer.tokens[Number(keys.map((key) => tokenizer[key]).find((id) => id !== undefined))];
+    if (text !== undefined) found[role] = text;
+  }
+  return found;
 }
 
 class LlamaCppSequence implements BackendSequence {
@@ -305,7 +345,11 @@ class LlamaCppSequence implements BackendSequence {
 }
 
 /** Out of memory shows in several wordings; everything else keeps the given code. */
-function asEngineError(error: unknown, what: string, code: "modelUnreadable" | "outOfMemory"): EngineError {
+function asEngineError(
+  error: unknown,
+  what: string,
+  code: "modelUnreadable" | "modelUnsupported" | "outOfMemory",
+): EngineError {
   const reason = error instanceof Error ? error.message : String(error);
   const outOfMemory = /memory|vram|alloc|insufficient/i.test(reason);
   const sentence = `${what}: ${reason.replace(/\.$/, "")}.`;

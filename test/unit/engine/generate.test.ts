@@ -37,6 +37,7 @@ async function run(tokens: readonly Token[], changes: Partial<DecodeRequest> = {
     decoder: tokenizer.streamDecoder(),
     maxTokens: 1000,
     stop: [],
+    endTokens: new Set(),
     thinking: { open: OPEN, close: CLOSE, startsThinking: false },
     generated,
     onChunk: (chunk) => chunks.push(chunk),

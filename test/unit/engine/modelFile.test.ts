@@ -104,7 +104,58 @@ describe("model file", () => {
     assert.deepEqual((await facts()).kvBytesPerToken, FACTS.kvBytesPerToken);
   });
 
-  for (const architecture of ["llama", "qwen3", "clip", "qwen35x", ""]) {
+  /** A header of another architecture with these entries; Qwen2.5-Coder 7B unless they say otherwise. */
+  function writeAttending(architecture: string, changes: Record<string, GgufValue | undefined> = {}): void {
+    write({
+      ...Object.fromEntries(Object.keys(METADATA).map((key) => [key, undefined])),
+      "general.architecture": value("string", architecture),
+      "general.name": value("string", "Qwen2.5-Coder 7B"),
+      [`${architecture}.block_count`]: uint32(28),
+      [`${architecture}.context_length`]: uint32(32_768),
+      [`${architecture}.embedding_length`]: uint32(3584),
+      [`${architecture}.attention.head_count`]: uint32(28),
+      [`${architecture}.attention.head_count_kv`]: uint32(4),
+      "tokenizer.ggml.model": value("string", "gpt2"),
+      "tokenizer.ggml.tokens": { type: "array", of: "string", values: ["a"] },
+      ...changes,
+    });
+  }
+
+  for (const architecture of ["qwen2", "qwen3", "llama", "starcoder2"]) {
+    it(`counts every layer of a model of architecture "${architecture}" that only attends`, async () => {
+      writeAttending(architecture);
+      const { file: _file, weightBytes: _bytes, ...rest } = await facts();
+      assert.deepEqual(rest, {
+        name: "Qwen2.5-Coder 7B",
+        architecture,
+        layers: 28,
+        trainedContextTokens: 32_768,
+        // 28 layers, 4 heads, 128 + 128 numbers.
+        kvBytesPerToken: { f16: 57_344, q8_0: 30_464 },
+        recurrentStateBytes: 0,
+        vocabularySize: 1,
+        embeddingLength: 3584,
+      });
+    });
+  }
+
+  it("takes as many heads for keys as there are where the header does not say, and their length where it does", async () => {
+    writeAttending("llama", {
+      "llama.attention.head_count_kv": undefined,
+      "llama.attention.key_length": uint32(64),
+      "llama.attention.value_length": uint32(32),
+    });
+    assert.equal((await facts()).kvBytesPerToken.f16, 28 * 28 * (64 + 32) * 2);
+  });
+
+  it("refuses models that only attend if they make vectors, or have a tokenizer that changes texts", async () => {
+    writeAttending("qwen3", { "qwen3.pooling_type": uint32(3) });
+    await isRefused("modelUnsupported", /architecture "qwen3" that makes vectors of texts/);
+    writeAttending("llama", { "tokenizer.ggml.model": value("string", "llama") });
+    await isRefused("modelUnsupported", /tokenizer of the kind "llama", but of these Fathom runs those with "gpt2"/);
+  });
+
+  for (const architecture of ["mamba", "gemma", "clip", "qwen35x", ""]) {
     it(`refuses the architecture "${architecture}" by its name`, async () => {
       write({ "general.architecture": value("string", architecture) });
       await isRefused("modelUnsupported", new RegExp(`architecture "${architecture}", but Fathom runs Qwen3\\.5`));

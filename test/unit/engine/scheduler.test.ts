@@ -23,7 +23,7 @@ describe("Scheduler", () => {
       }
       assert.equal(scheduler.waiting, steps.length);
     });
-    await scheduler.run("compaction", async () => {});
+    await scheduler.run(PRIORITIES.at(-1)!, async () => {});
     return order;
   }
 

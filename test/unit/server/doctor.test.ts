@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CancellationToken, type Connection } from "vscode-languageserver/node";
-import type { Hardware, LoadedModel, SnapshotInfo } from "../../../engine/src/api.ts";
+import type { EmbeddingModelFacts, Hardware, LoadedModel, SnapshotInfo } from "../../../engine/src/api.ts";
 import { doctorLines } from "../../../server/src/cli/commands.ts";
 import { silentOutput } from "../../../server/src/cli/output.ts";
 import { planBase } from "../../../server/src/codebase/budget.ts";
 import { type ContextMapOptions, contextMap } from "../../../server/src/codebase/contextMap.ts";
 import { type DoctorOptions, registerDoctor } from "../../../server/src/doctor.ts";
 import { explainFit, planFits } from "../../../server/src/models/fit.ts";
-import type { DoctorRow, Status } from "../../../server/src/protocol/messages.ts";
+import type { DoctorRow, EmbeddingStatus, Status } from "../../../server/src/protocol/messages.ts";
 import { DEFAULT_SETTINGS } from "../../../server/src/protocol/settings.ts";
 
 const GIB = 1024 ** 3;
@@ -27,7 +27,8 @@ const INFO: Partial<LoadedModel> = {
   embeddingLength: 2560,
   threads: 4,
   gpu: "CPU",
-  canFillInMiddle: true,
+  specialTexts: ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>"],
+  fimTokens: {},
   canSeeImages: true,
 };
 const HARDWARE: Hardware = {
@@ -124,6 +125,9 @@ describe("doctor", () => {
       status: { current: { ...STATUS, ...changes.status } },
       workspace: { name: "work", folders, files: async () => ({ files: [], leftOut: [] }) },
       index: changes.index ?? indexWith(),
+      embedding: {
+        facts: changes.status?.index?.embedding?.inUse ? ({ dimensions: 1024 } as EmbeddingModelFacts) : undefined,
+      },
       speeds: { of: async () => undefined },
       reader: { view: async () => ({ files: [], leftOut: [], frontTokens: 0, budget, overlay: [] }) },
       storageDir: changes.storageDir ?? storage,
@@ -180,7 +184,7 @@ describe("doctor", () => {
     await check("memory", {}, "good", /free of 16\.00 GiB$/);
     await check("memory", { hardware: { freeMemoryBytes: GIB } }, "warning", /close programs/);
     await check("GPU", {}, "warning", /none in use/);
-    await check("completion", { info: { canFillInMiddle: false } }, "bad", /inline completion is off/);
+    await check("completion", { info: { specialTexts: [] } }, "bad", /inline completion is off/);
     await check("images", { info: { canSeeImages: false } }, "warning", /no projector/);
   });
 
@@ -192,6 +196,28 @@ describe("doctor", () => {
     const overlay = { files: 4, tokens: 120, onlyNamed: 1 };
     await check("workspace", { status: { base, overlay } }, "good", /4 changed since, 120 tokens .*1 only named$/);
     await check("reading", { status: { hold: "battery" } }, "warning", /mains power/);
+  });
+
+  it("says how far the vectors of an embedding model are, or why there are none", async () => {
+    const embedded = (embedding?: EmbeddingStatus) => ({
+      status: { index: { phase: "ready" as const, files: 1, totalFiles: 1, chunks: 1, embedding } },
+    });
+    const topic = "embedding";
+    const half = { model: "small", chunks: 1200, totalChunks: 2400, inUse: false };
+    await check(topic, embedded(), undefined, /^$/);
+    await check(
+      topic,
+      embedded(half),
+      "warning",
+      /^small: 1,200 of 2,400 chunks .*; the bundled embedder is used meanwhile$/,
+    );
+    await check(
+      topic,
+      embedded({ ...half, chunks: 2400, inUse: true }),
+      "good",
+      /have a vector of 1,024 numbers; in use$/,
+    );
+    await check(topic, embedded({ ...half, problem: "It is gone." }), "bad", /^It is gone\.$/);
   });
 
   it("says what can be found, and where the index is kept", async () => {

@@ -60,7 +60,8 @@ function sessionWith(load: (options: LoadOptions) => void, installed: InstalledM
       load: async (options) => {
         tried.push(options.contextTokens);
         load(options);
-        const info: Partial<LoadedModel> = { ...FACTS, contextTokens: options.contextTokens, kvType: options.kvType };
+        const { contextTokens, kvType } = options;
+        const info: Partial<LoadedModel> = { ...FACTS, contextTokens, kvType, specialTexts: [], fimTokens: {} };
         return info as LoadedModel;
       },
     },
