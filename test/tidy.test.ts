@@ -126,7 +126,11 @@ describe("manifest and code", () => {
     const inCode = Object.entries(DEFAULT_SETTINGS).flatMap(([group, values]) =>
       Object.entries(values).map(([key, value]) => [`fathom.${group}.${key}`, value]),
     );
-    const properties = manifest.contributes.configuration.properties as Record<string, { default: unknown }>;
+    const groups = manifest.contributes.configuration as { properties: Record<string, { default: unknown }> }[];
+    const properties = Object.assign({}, ...groups.map((group) => group.properties)) as Record<
+      string,
+      { default: unknown }
+    >;
     const inManifest = Object.entries(properties).map(([key, property]) => [key, property.default]);
     assert.deepEqual(Object.fromEntries(inManifest), Object.fromEntries(inCode));
     assert.ok(inManifest.length <= MAX_SETTINGS);
@@ -139,7 +143,8 @@ describe("manifest and code", () => {
   });
 
   it("describe every message of the protocol in ARCHITECTURE.md", () => {
-    const messages = sources.find(({ path }) => path === "server/src/protocol/messages.ts")?.text ?? "";
+    const files = sources.filter(({ path }) => /^server\/src\/protocol\/\w*[mM]essages\.ts$/.test(path));
+    const messages = files.map(({ text }) => text).join("\n");
     const methods = [...messages.matchAll(/"(fathom\/\w+)"/g)].map((match) => match[1]!);
     assert.ok(methods.length > 10);
     const document = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8");

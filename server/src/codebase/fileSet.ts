@@ -163,7 +163,10 @@ class Walk {
     const read = await readTextFile(file, this.#options.maxFileBytes ?? DEFAULT_MAX_FILE_BYTES);
     if (read === undefined) return;
     if ("skipped" in read) this.#refuse(root, file, read.skipped);
-    else this.files.push({ ...file, folder: root.folder.name, bytes: read.bytes, mtimeMs: read.mtimeMs });
+    else {
+      const { bytes, mtimeMs, vetted } = read;
+      this.files.push({ ...file, folder: root.folder.name, bytes, mtimeMs, vetted });
+    }
   }
 
   #leaveOut(root: Root, path: string, reason: string): void {

@@ -289,7 +289,9 @@ export class Workspace {
     const read = await readTextFile(file);
     const onDisk = read !== undefined && "text" in read ? read : undefined;
     // Its age decides about its place in the next layout.
-    if (onDisk !== undefined) Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs });
+    if (onDisk !== undefined) {
+      Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs, vetted: onDisk.vetted });
+    }
     if (read !== undefined) this.#admit(uri, file, "skipped" in read ? read.skipped : undefined);
     const { path, mtimeMs: changedMs } = file;
     const text = this.#byUri.has(uri) ? (this.#openText(file, uri) ?? onDisk?.text) : undefined;

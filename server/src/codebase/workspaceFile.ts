@@ -18,6 +18,8 @@ export interface WorkspaceFile {
   mtimeMs: number;
   /** Brought back by a `!path` in .fathomignore: read although it is generated, minified or large. Never although secret. */
   wanted?: true;
+  /** Hash of the bytes that passed the rules for content when it was last read; whoever reads the same need not apply them again. */
+  vetted?: string;
 }
 
 /** Something that is not read, with the reason for people. Paths of folders end with a slash. */

@@ -29,6 +29,14 @@ const UNMERGED_ADDITIONS = 200;
 /** Old versions of the tables are kept so long for other windows that read them, milliseconds. */
 const KEEP_VERSIONS_MS = 10 * 60_000;
 
+/** Names of embedding models begin with it; their tables stay where those of another bundled embedder are dropped. */
+const MODEL = "model_";
+
+/** @returns What the tables of an embedding model are named by. */
+export function modelTableName(identity: string): string {
+  return `${MODEL}${identity}`;
+}
+
 /** One chunk as it is stored. */
 export interface StoredChunk {
   /** Names the content of the file that it is from (`fileKey`). */
@@ -69,6 +77,9 @@ export interface SearchLimits {
   where?: string;
 }
 
+/** A sample is taken from so many places of the table: neighbours are of the same files. */
+const SAMPLED_PARTS = 16;
+
 const SHOWN = ["key", "path", "language", "startLine", "endLine", "symbol", "signature", "text"];
 
 export class ChunkStore {
@@ -102,7 +113,10 @@ export class ChunkStore {
     const connection = await connect(place);
     const names = { chunks: `chunks_${VERSION}_${embedder}`, files: `files_${VERSION}_${embedder}` };
     const present = await connection.tableNames();
-    for (const name of present) if (!Object.values(names).includes(name)) await connection.dropTable(name);
+    const isKept = (name: string) => Object.values(names).includes(name) || name.includes(`_${VERSION}_${MODEL}`);
+    if (!embedder.startsWith(MODEL)) {
+      for (const name of present) if (!isKept(name)) await connection.dropTable(name);
+    }
     const open = (name: string, schema: Schema) =>
       present.includes(name) ? connection.openTable(name) : connection.createEmptyTable(name, schema);
     const tables = {
@@ -202,6 +216,39 @@ export class ChunkStore {
     return rows.map((row) => found(row, 0));
   }
 
+  /** The chunks of these files, in no order. */
+  async chunksOf(keys: readonly string[]): Promise<FoundChunk[]> {
+    if (keys.length === 0) return [];
+    const rows = await this.#chunks
+      .query()
+      .where(`key IN (${keys.map(quoted).join(", ")})`)
+      .select(SHOWN)
+      .toArray();
+    return rows.map((row) => found(row, 0));
+  }
+
+  /** Up to so many vectors, from all parts of the table. */
+  async sampleVectors(most: number): Promise<Float32Array[]> {
+    const rows = await this.count();
+    const size = Math.ceil(most / SAMPLED_PARTS);
+    const vectors: Float32Array[] = [];
+    for (let part = 0; part < SAMPLED_PARTS; part++) {
+      const offset = Math.floor((part * rows) / SAMPLED_PARTS);
+      const limit = Math.min(size, Math.floor(((part + 1) * rows) / SAMPLED_PARTS) - offset);
+      if (limit === 0) continue;
+      const found = await this.#chunks.query().select(["vector"]).offset(offset).limit(limit).toArray();
+      for (const { vector } of found) vectors.push(Float32Array.from(vector as Iterable<number>));
+    }
+    return vectors.slice(0, most);
+  }
+
+  /** Drops the tables of all embedding models but this one. */
+  async dropOtherModels(embedder: string): Promise<void> {
+    for (const name of await this.#connection.tableNames()) {
+      if (name.includes(`_${MODEL}`) && !name.endsWith(`_${embedder}`)) await this.#connection.dropTable(name);
+    }
+  }
+
   count(): Promise<number> {
     return this.#chunks.countRows();
   }
@@ -257,6 +304,9 @@ async function indexesOf(table: Table): Promise<Indexes> {
   return { columns: indexes.flatMap(({ columns }) => columns), unindexed };
 }
 
+/** Most bytes of a UTF-16 code unit in UTF-8. */
+const MAX_UTF8_BYTES = 3;
+
 /** Longer statements are parsed slowly. */
 const KEYS_PER_STATEMENT = 500;
 
@@ -289,8 +339,18 @@ const FILE_SCHEMA = new arrow.Schema([
   new arrow.Field("chunks", new arrow.Int32(), false),
 ]);
 
+/** All into one buffer: arrow's own builder takes five times as long. */
 function texts(values: readonly string[]) {
-  return arrow.vectorFromArray(values as string[], new arrow.Utf8()).data[0]!;
+  const bytes = Buffer.allocUnsafe(MAX_UTF8_BYTES * values.reduce((sum, { length }) => sum + length, 0));
+  const valueOffsets = new Int32Array(values.length + 1);
+  let end = 0;
+  for (const [index, value] of values.entries()) {
+    end += bytes.write(value, end);
+    valueOffsets[index + 1] = end;
+  }
+  const type = new arrow.Utf8();
+  const data = bytes.subarray(0, end);
+  return arrow.makeData({ type, length: values.length, nullCount: 0, valueOffsets, data });
 }
 
 function numbers(values: readonly number[]) {

@@ -9,15 +9,17 @@ import type { ChunkStore, StoredChunk, StoredFile } from "./chunkStore.ts";
 import type { Embedder } from "./embedder.ts";
 import { FileGraph } from "./fileGraph.ts";
 import type { Fused } from "./fusion.ts";
-import { type SearchableFile, SearchEngine, type SearchOptions } from "./searchEngine.ts";
+import { type SearchableFile, SearchEngine, type SearchEngineOptions, type SearchOptions } from "./searchEngine.ts";
 import type { GraphFile } from "./symbolGraph.ts";
 import { type SymbolEntry, SymbolTable } from "./symbolTable.ts";
-import { termsOf } from "./terms.ts";
+import { termTextOf } from "./terms.ts";
 
 /** Longest part of a chunk that is looked at for words; only lines without end are longer, characters. */
 const MAX_CHUNK_CHARS = 6000;
 /** Computing chunks gives way to other work after so long, milliseconds. */
 const TURN_MS = 10;
+/** Texts of one path that stay in the store beside the newest: as many as branches that someone goes back and forth between. */
+const MAX_UNUSED_OF_PATH = 4;
 /** Of a SHA-256. */
 const KEY_DIGITS = 24;
 
@@ -43,6 +45,8 @@ interface Entry extends SearchableFile {
 export interface CodeIndexOptions {
   store: ChunkStore;
   embedder: Embedder;
+  /** Chunks near to a question by an embedding model; gives undefined while there is none that answers. */
+  byModel?: SearchEngineOptions["byModel"];
   /** With chunks and symbols (`SyntaxServiceOptions.withParts`). */
   analyse: (files: readonly SourceText[]) => Promise<FileSyntax[]>;
 }
@@ -91,6 +95,18 @@ export class CodeIndex {
   get statistics(): IndexStatistics {
     const { size: symbols } = this.#symbols;
     return { files: this.#files.size, chunks: this.#nChunks, symbols, computedFiles: this.#computedFiles };
+  }
+
+  /** The files of the workspace, for who keeps something beside their chunks. */
+  contents(): { key: string; chunks: number; changedMs: number }[] {
+    return [...this.#files.values()].map(({ key, changedMs }) => {
+      return { key, changedMs, chunks: this.#stored.get(key)?.chunks ?? 0 };
+    });
+  }
+
+  /** True for a file whose chunks are stored, of the workspace or of another branch. */
+  isStored(key: string): boolean {
+    return this.#stored.has(key);
   }
 
   /** True if exactly this content is in the index under its path. */
@@ -148,16 +164,32 @@ export class CodeIndex {
     return this.#symbols.find(query.trim(), limit);
   }
 
+  /** Definitions of exactly these names. */
+  named(names: readonly string[]): SymbolEntry[] {
+    return names.flatMap((name) => this.#symbols.named(name).filter((entry) => entry.name === name));
+  }
+
+  /** Paths of the files that a file imports (`FileGraph.imported`). */
+  imported(path: string): string[] {
+    return this.#graph.imported(path);
+  }
+
   /**
    * Removes the oldest of what no file of the workspace is any more; nothing may be put meanwhile.
-   * @param keepUnused So many files of other times may stay: a branch that comes back costs nothing.
+   * @param keepUnused So many files of other times may stay, a few of each path: a branch that comes back costs nothing.
    */
   async forgetUnused(keepUnused: number): Promise<void> {
     const used = new Set([...this.#files.values()].map(({ key }) => key));
-    const unused = [...this.#stored.keys()].filter((key) => !used.has(key));
-    const gone = unused.slice(0, Math.max(0, unused.length - keepUnused));
-    for (const key of gone) this.#stored.delete(key);
-    await this.#options.store.remove(gone);
+    const newestFirst = [...this.#stored.values()].reverse().filter(({ key }) => !used.has(key));
+    const counts = new Map<string, number>();
+    let kept = 0;
+    const gone = newestFirst.filter(({ path }) => {
+      const count = (counts.get(path) ?? 0) + 1;
+      counts.set(path, count);
+      return count > MAX_UNUSED_OF_PATH || ++kept > keepUnused;
+    });
+    for (const { key } of gone) this.#stored.delete(key);
+    await this.#options.store.remove(gone.map(({ key }) => key));
   }
 
   /** Makes and merges the indexes of the store where that is worth it. */
@@ -193,25 +225,35 @@ export class CodeIndex {
   }
 
   #chunksOf({ path, text, key }: IndexedText & { key: string }, { parts }: FileSyntax): StoredChunk[] {
-    const lines = text.split("\n");
+    const starts = lineStarts(text);
     const language = fileEnding(path);
     return (parts?.chunks ?? chunksOf(text, [])).map((chunk) => {
       const { startLine, endLine, symbol, signature } = chunk;
-      const piece = lines
-        .slice(startLine, endLine + 1)
-        .join("\n")
-        .slice(0, MAX_CHUNK_CHARS);
-      const shown = `${headerOf(path, chunk)}\n${piece}`;
-      const terms = termsOf(shown).join(" ");
+      const start = starts[startLine]!;
+      const end = (starts[endLine + 1] ?? text.length + 1) - 1;
+      const piece = text.slice(start, Math.min(end, start + MAX_CHUNK_CHARS));
+      const shown = shownText({ path, symbol, signature }, piece);
+      const terms = termTextOf(shown);
       const vector = this.#options.embedder.embedChunk(shown);
       return { key, path, language, startLine, endLine, symbol, signature, text: piece, terms, vector };
     });
   }
 }
 
-/** Where a chunk stands, for the words and the vector of it. */
-function headerOf(path: string, { symbol, signature }: FileChunk): string {
-  return [path, symbol, signature].filter((part) => part !== "").join("\n");
+/** @returns Where each line begins. */
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/** A chunk with where it stands: what its words and its vector are made of. */
+export function shownText(
+  { path, symbol, signature }: Pick<FileChunk, "symbol" | "signature"> & { path: string },
+  piece: string,
+): string {
+  const header = [path, symbol, signature].filter((part) => part !== "");
+  return [...header, piece].join("\n");
 }
 
 function storedFile(
@@ -226,7 +268,7 @@ function storedFile(
     references,
     imports,
     symbols: parts?.symbols ?? [],
-    lines: text.split("\n").length,
+    lines: lineStarts(text).length,
     firstLine: firstLine.trim().slice(0, MAX_FIRST_LINE_CHARS),
   };
   return { key, path, syntax: JSON.stringify(facts), chunks };

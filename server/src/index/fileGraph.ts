@@ -1,10 +1,13 @@
 // Who uses whom among the files of the index, for search: what is near to the files that someone works on or that were found.
+import { ImportResolver } from "./importResolver.ts";
 import { type GraphFile, votesOf } from "./symbolGraph.ts";
 
 export class FileGraph {
   readonly #files = new Map<string, GraphFile>();
   /** Neighbours by path with the share of all ties; undefined after a change. */
   #neighbours: Map<string, Map<string, number>> | undefined;
+  /** Made of these paths, and of use as long as they are the same. */
+  #resolver: { paths: ReadonlySet<string>; resolver: ImportResolver } | undefined;
 
   put(file: GraphFile): void {
     this.#files.set(file.path, file);
@@ -29,6 +32,22 @@ export class FileGraph {
       }
     }
     return near;
+  }
+
+  /** Paths of the files that a file imports, in the order of its imports; none for a file that is not there. */
+  imported(path: string): string[] {
+    const imports = this.#files.get(path)?.imports ?? [];
+    if (imports.length === 0) return [];
+    const known = this.#resolver?.paths;
+    const isSame = known?.size === this.#files.size && [...this.#files.keys()].every((other) => known.has(other));
+    if (!isSame) {
+      const paths = new Set(this.#files.keys());
+      this.#resolver = { paths, resolver: new ImportResolver([...paths]) };
+    }
+    const { resolver } = this.#resolver!;
+    const targets = new Set(imports.flatMap((text) => resolver.resolve(path, text)));
+    targets.delete(path);
+    return [...targets];
   }
 }
 

@@ -6,7 +6,7 @@ import { ChunkStore } from "./chunkStore.ts";
 import { CodeIndex, type CodeIndexOptions } from "./codeIndex.ts";
 import type { Embedder } from "./embedder.ts";
 
-const IN_MEMORY = "memory://";
+export const IN_MEMORY = "memory://";
 /** Names the process that writes into the folder: two would take each other's unfinished files for damage. */
 const OWNER_FILE = "owner.pid";
 
@@ -19,7 +19,7 @@ export interface OpenedIndex {
   notice?: string;
 }
 
-export interface OpenOptions extends Pick<CodeIndexOptions, "analyse"> {
+export interface OpenOptions extends Pick<CodeIndexOptions, "analyse" | "byModel"> {
   folder: string;
   embedder: Embedder;
   /** Names the embedder's file: vectors of another one cannot be compared. */
@@ -74,9 +74,9 @@ async function inMemory(options: OpenOptions, reason: string): Promise<OpenedInd
 }
 
 async function openAt(place: string, options: OpenOptions): Promise<Pick<OpenedIndex, "index" | "store">> {
-  const { embedder, embedderName, analyse } = options;
+  const { embedder, embedderName, analyse, byModel } = options;
   const store = await ChunkStore.open(place, embedderName, embedder.dim);
-  const index = await CodeIndex.open({ store, embedder, analyse });
+  const index = await CodeIndex.open({ store, embedder, analyse, byModel });
   // Looks into the indexes: what is damaged there is found now, not at a question.
   await Promise.all([
     store.searchTerms(["a"], { limit: 1 }),

@@ -1,6 +1,6 @@
 // Messages between the server and its index thread, and what both sides say of the index; types only.
 import type { LeftOut, WorkspaceFile } from "../codebase/workspaceFile.ts";
-import type { IndexStatus, Place } from "../protocol/messages.ts";
+import type { EmbeddingProgress, IndexStatus, Place } from "../protocol/messages.ts";
 import type { IndexedText, IndexStatistics } from "./codeIndex.ts";
 import type { SymbolEntry } from "./symbolTable.ts";
 
@@ -31,6 +31,19 @@ export interface SearchCall {
   whole: boolean;
 }
 
+/** The embedding model whose vectors are searched; another identity is another set of them. */
+export interface EmbeddingChoice {
+  identity: string;
+  dimensions: number;
+  name: string;
+}
+
+/** Texts whose vectors the index thread wants of the engine, which only the server speaks to. */
+export interface EmbedTexts {
+  texts: readonly string[];
+  role: "query" | "document";
+}
+
 export interface IndexReport extends IndexStatistics {
   totalFiles: number;
   /** Size on disk, bytes; 0 if the index is kept in memory. */
@@ -45,6 +58,12 @@ export interface IndexCalls {
   remove: { params: { paths: readonly string[] }; result: null };
   search: { params: SearchCall; result: Place[] };
   symbols: { params: { query: string; limit: number }; result: SymbolEntry[] };
+  /** Definitions of exactly these names. */
+  named: { params: { names: readonly string[] }; result: SymbolEntry[] };
+  /** Paths of the files that this one imports. */
+  imported: { params: { path: string }; result: string[] };
+  /** Fills in and searches this model's vectors from now on; null: the bundled embedder's. */
+  embedWith: { params: EmbeddingChoice | null; result: null };
   /** Once everything is indexed. */
   statistics: { params: null; result: IndexReport };
   /** Ends the thread when it has put everything away. */
@@ -56,11 +75,17 @@ export type IndexMethod = keyof IndexCalls;
 export type ToIndexThread =
   | { id: number; method: IndexMethod; params: IndexCalls[IndexMethod]["params"] }
   /** Takes a call back; it is then answered with an error. */
-  | { cancel: number };
+  | { cancel: number }
+  | { embedded: number; vectors: Float32Array[] }
+  | { embedded: number; error: string };
 
 export type FromIndexThread =
   | { id: number; result: IndexCalls[IndexMethod]["result"] }
   | { id: number; error: string }
-  | { progress: Omit<IndexStatus, "phase" | "bytes"> }
+  | { progress: Omit<IndexStatus, "phase" | "bytes" | "embedding"> }
+  | { embedding: EmbeddingProgress }
+  /** To be answered with `embedded`. */
+  | ({ embed: number } & EmbedTexts)
+  | { cancelEmbed: number }
   /** A sentence for people: what is not as it should be, though everything works. */
   | { notice: string };

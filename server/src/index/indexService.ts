@@ -2,9 +2,11 @@
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../codebase/clock.ts";
 import type { LeftOut } from "../codebase/workspaceFile.ts";
-import type { IndexStatus, Place } from "../protocol/messages.ts";
+import type { EmbeddingProgress, IndexStatus, Place } from "../protocol/messages.ts";
 import type { IndexedText } from "./codeIndex.ts";
 import type {
+  EmbeddingChoice,
+  EmbedTexts,
   FromIndexThread,
   IndexCalls,
   IndexMethod,
@@ -37,6 +39,8 @@ export type IndexThread = Pick<Worker, "postMessage" | "terminate"> & {
 export interface IndexServiceOptions {
   start: () => IndexThread;
   clock: Clock;
+  /** Vectors of the chosen embedding model. @throws Error with a sentence; the thread asks again later. */
+  embed: (texts: EmbedTexts, signal: AbortSignal) => Promise<Float32Array[]>;
   onStatus: (status: IndexStatus) => void;
   /** Hears sentences for people; the same may come again. */
   onNotice: (sentence: string) => void;
@@ -67,6 +71,9 @@ export class IndexService {
   #nextId = 1;
   #thread: IndexThread | undefined;
   #source: (() => IndexSource) | undefined;
+  #choice: EmbeddingChoice | undefined;
+  /** Vectors that the thread waits for, by its numbers. */
+  readonly #embeds = new Map<number, AbortController>();
   #status: IndexStatus = { phase: "ready", files: 0, totalFiles: 0, chunks: 0 };
   #crashes = 0;
   /** Between a crash and the next start. */
@@ -117,6 +124,26 @@ export class IndexService {
     return this.#call("symbols", () => ({ query, limit }), signal);
   }
 
+  /** Definitions of exactly these names, in the order of the names. */
+  named(names: readonly string[], signal?: AbortSignal): Promise<SymbolEntry[]> {
+    return this.#call("named", () => ({ names }), signal);
+  }
+
+  /** Paths of the files of the workspace that a file imports. */
+  imported(path: string, signal?: AbortSignal): Promise<string[]> {
+    return this.#call("imported", () => ({ path }), signal);
+  }
+
+  /** Searches by this model's vectors once enough chunks have one; meanwhile by the bundled embedder's. */
+  embedWith(choice: EmbeddingChoice): void {
+    this.#choose(choice, { model: choice.name, chunks: 0, totalChunks: 0, inUse: false });
+  }
+
+  /** Searches by the bundled embedder. @param failed The embedding model that is set and cannot be used, and why. */
+  embedBundled(failed?: { model: string; problem: string }): void {
+    this.#choose(undefined, failed && { ...failed, chunks: 0, totalChunks: 0, inUse: false });
+  }
+
   statistics(): Promise<IndexReport> {
     return this.#call("statistics", () => null);
   }
@@ -134,6 +161,22 @@ export class IndexService {
     stopWaiting();
     await this.#thread?.terminate();
     this.#rejectAll(SHUTTING_DOWN);
+  }
+
+  #choose(choice: EmbeddingChoice | undefined, embedding: IndexStatus["embedding"]): void {
+    const changes = choice?.identity !== this.#choice?.identity;
+    this.#choice = choice;
+    if (changes || choice === undefined) this.#status = { ...this.#status, embedding };
+    // Before the first collection there is nothing to say of the index.
+    if (this.#source !== undefined) this.#show({});
+    // A thread that is still to be started is told then.
+    if (changes && this.#thread !== undefined) this.#tellChoice();
+  }
+
+  #tellChoice(): void {
+    this.#call("embedWith", () => this.#choice ?? null).catch((error: unknown) => {
+      if (!this.#isDisposed) this.#options.onNotice(`Vectors of the embedding model cannot be kept: ${error}`);
+    });
   }
 
   /** What it tells is part of the source if the thread has to be started anew. */
@@ -182,11 +225,15 @@ export class IndexService {
       reason = error instanceof Error ? error.message : String(error);
     });
     thread.on("exit", () => this.#ended(reason));
+    if (this.#choice !== undefined) this.#tellChoice();
   }
 
   #receive(message: FromIndexThread): void {
     if ("notice" in message) this.#options.onNotice(message.notice);
     else if ("progress" in message) this.#show(message.progress);
+    else if ("embedding" in message) this.#showEmbedding(message.embedding);
+    else if ("embed" in message) void this.#embed(message.embed, message);
+    else if ("cancelEmbed" in message) this.#embeds.get(message.cancelEmbed)?.abort();
     else {
       // Of a call that was taken back nothing is known any more.
       const call = this.#calls.get(message.id);
@@ -198,8 +245,28 @@ export class IndexService {
     }
   }
 
+  /** Never rejects: the thread gets the reason. */
+  async #embed(embedded: number, { texts, role }: EmbedTexts): Promise<void> {
+    const thread = this.#thread;
+    const controller = new AbortController();
+    this.#embeds.set(embedded, controller);
+    const answer = (message: ToIndexThread) => {
+      // Another thread has other numbers.
+      if (this.#thread === thread) thread?.postMessage(message);
+    };
+    try {
+      answer({ embedded, vectors: await this.#options.embed({ texts, role }, controller.signal) });
+    } catch (error) {
+      answer({ embedded, error: error instanceof Error ? error.message : String(error) });
+    } finally {
+      if (this.#embeds.get(embedded) === controller) this.#embeds.delete(embedded);
+    }
+  }
+
   #ended(reason: string): void {
     this.#thread = undefined;
+    for (const controller of this.#embeds.values()) controller.abort();
+    this.#embeds.clear();
     if (this.#isDisposed) this.#rejectAll(SHUTTING_DOWN);
     if (this.#isDisposed || this.#failure !== undefined) return;
     this.#crashes += 1;
@@ -231,6 +298,12 @@ export class IndexService {
   #show(change: Partial<IndexStatus>): void {
     this.#status = { ...this.#status, ...change };
     this.#options.onStatus(this.#status);
+  }
+
+  /** What comes after the choice was taken back is of no interest. */
+  #showEmbedding(progress: EmbeddingProgress): void {
+    const { embedding } = this.#status;
+    if (embedding !== undefined && this.#choice !== undefined) this.#show({ embedding: { ...embedding, ...progress } });
   }
 
   #giveUp(sentence: string): void {

@@ -1,16 +1,29 @@
 // Entry of the index thread: opens the index of the workspace and answers the server's calls, errors as values.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { SYSTEM_CLOCK } from "../codebase/clock.ts";
 import { readTextFile } from "../codebase/readText.ts";
 import { SyntaxService } from "../syntax/syntaxService.ts";
+import { ChunkStore, modelTableName } from "./chunkStore.ts";
 import { loadEmbedder } from "./embedder.ts";
 import { Indexer } from "./indexer.ts";
-import { bytesIn, type OpenedIndex, openIndex, release } from "./indexFolder.ts";
-import type { FromIndexThread, IndexCalls, IndexMethod, IndexThreadOptions, ToIndexThread } from "./indexMessages.ts";
+import { bytesIn, IN_MEMORY, type OpenedIndex, openIndex, release } from "./indexFolder.ts";
+import type {
+  EmbeddingChoice,
+  FromIndexThread,
+  IndexCalls,
+  IndexMethod,
+  IndexThreadOptions,
+  ToIndexThread,
+} from "./indexMessages.ts";
+import { ModelVectors } from "./modelVectors.ts";
+import { VectorSource } from "./vectorSource.ts";
 
 const NAME_DIGITS = 12;
+/** Parsing takes half of the time of indexing; beside it there is this thread's work. */
+const PARSING_THREADS = Math.min(2, availableParallelism());
 
 const port = parentPort;
 if (port === null) throw new Error("This file runs as a worker thread only.");
@@ -28,7 +41,13 @@ const syntax = new SyntaxService({
   workerEntry: options.syntaxEntry,
   grammarDir: options.grammarDir,
   withParts: true,
+  threads: PARSING_THREADS,
 });
+const source = new VectorSource(send);
+/** Vectors of the embedding model, if one is set. */
+let vectors: ModelVectors | undefined;
+/** Choices of an embedding model, one after the other. */
+let choosing: Promise<unknown> = Promise.resolve();
 const opened = open();
 // Each call waits for it and fails with its error.
 opened.catch(() => undefined);
@@ -39,6 +58,10 @@ const calls = new Map<number, AbortController>();
 port.on("message", async (message: ToIndexThread) => {
   if ("cancel" in message) {
     calls.get(message.cancel)?.abort();
+    return;
+  }
+  if ("embedded" in message) {
+    source.receive(message);
     return;
   }
   const { id, method, params } = message;
@@ -63,12 +86,48 @@ async function open(): Promise<OpenedIndex> {
     .update(await readFile(embedderFile))
     .digest("hex")
     .slice(0, NAME_DIGITS);
-  const index = await openIndex({ folder, embedder, embedderName, analyse });
+  const byModel: ModelVectors["search"] = async (...question) => vectors?.search(...question);
+  const index = await openIndex({ folder, embedder, embedderName, analyse, byModel });
   if (index.notice !== undefined) send({ notice: index.notice });
   return index;
 }
 
+/** Opens what there is of a model's vectors; tables that are damaged are dropped, and filled in again. */
+async function openVectors(
+  { index, store: chunks, folder }: OpenedIndex,
+  choice: EmbeddingChoice,
+): Promise<ModelVectors> {
+  const place = folder ?? IN_MEMORY;
+  const name = modelTableName(choice.identity);
+  const openStore = async () => {
+    const store = await ChunkStore.open(place, name, choice.dimensions);
+    return ModelVectors.open({
+      store,
+      chunks,
+      index,
+      embed: (texts, role, signal) => source.embed({ texts, role }, signal),
+      clock: SYSTEM_CLOCK,
+      onProgress: (embedding) => send({ embedding }),
+      onWhole: () => store.dropOtherModels(name),
+      onTrouble: (notice) => send({ notice }),
+    });
+  };
+  try {
+    return await openStore();
+  } catch {
+    await chunks.dropOtherModels("");
+    return openStore();
+  }
+}
+
 function handlersFor({ index, store, folder }: OpenedIndex): Handlers {
+  const embedWith = async (choice: EmbeddingChoice | null) => {
+    await vectors?.close();
+    vectors = undefined;
+    if (choice === null) return;
+    vectors = await openVectors({ index, store, folder }, choice);
+    vectors.wake();
+  };
   const indexer: Indexer = new Indexer({
     index,
     read: readTextFile,
@@ -76,6 +135,7 @@ function handlersFor({ index, store, folder }: OpenedIndex): Handlers {
     onProgress: () => {
       const { files, totalFiles, chunks } = progress();
       send({ progress: { files, totalFiles, chunks } });
+      vectors?.wake();
     },
     onTrouble: (notice) => send({ notice }),
   });
@@ -96,17 +156,31 @@ function handlersFor({ index, store, folder }: OpenedIndex): Handlers {
     },
     search: async ({ query, limit, focus, whole }, signal) => {
       await indexer.settled(whole, signal);
-      return index.search(query, { limit, focus });
+      return index.search(query, { limit, focus, signal });
     },
     symbols: async ({ query, limit }, signal) => {
       await indexer.settled(false, signal);
       return index.symbols(query, limit);
     },
+    named: async ({ names }, signal) => {
+      await indexer.settled(false, signal);
+      return index.named(names);
+    },
+    imported: async ({ path }, signal) => {
+      await indexer.settled(false, signal);
+      return index.imported(path);
+    },
     statistics: async (_, signal) => {
       await indexer.settled(false, signal);
       return { ...progress(), bytes: folder === undefined ? 0 : await bytesIn(folder) };
     },
+    embedWith: (choice) => {
+      choosing = choosing.catch(() => undefined).then(() => embedWith(choice));
+      return choosing.then(() => null);
+    },
     close: async () => {
+      await choosing.catch(() => undefined);
+      await vectors?.close();
       await indexer.close();
       await syntax.dispose();
       await store.close();

@@ -1,4 +1,4 @@
-// Brings the index to where the workspace is: which files are still to be read, in which order, two batches at a time.
+// Brings the index to where the workspace is: which files are still to be read, in which order, a few batches at a time.
 import type { Clock } from "../codebase/clock.ts";
 import type { readTextFile } from "../codebase/readText.ts";
 import type { LeftOut, WorkspaceFile } from "../codebase/workspaceFile.ts";
@@ -6,11 +6,11 @@ import { fileUri } from "../uris.ts";
 import type { CodeIndex, IndexedText } from "./codeIndex.ts";
 import type { IndexSource } from "./indexMessages.ts";
 
-/** Files of one batch, and their bytes: enough for the store, and little to wait for. */
-const BATCH_FILES = 64;
-const BATCH_BYTES = 512 * 1024;
-/** While one batch is parsed in its thread, the one before is embedded and stored. */
-const LANES = 2;
+/** Files of one batch, and their bytes: each batch is an addition to the store, and what changes meanwhile waits for one. */
+const BATCH_FILES = 128;
+const BATCH_BYTES = 768 * 1024;
+/** While two batches are parsed, the next one is read, and the one before is embedded and stored: no thread waits. */
+const LANES = 4;
 /** So little is indexed within a second or two: a search waits for it rather than answer from a part, bytes. */
 const WORTH_WAITING_BYTES = 4 * 1024 * 1024;
 /** Chunks at which the store is tidied while there is more to come, and how many times as many the next time. */
@@ -63,6 +63,8 @@ export class Indexer {
   #nextTidyChunks = FIRST_TIDY_CHUNKS;
   /** Nothing is put while unused files are removed. */
   #forgetting: Promise<void> = Promise.resolve();
+  /** The store must not be closed under it. */
+  #tidying: Promise<unknown> = Promise.resolve();
   #stopQuiet: () => void = () => {};
   #isClosed = false;
 
@@ -133,7 +135,7 @@ export class Indexer {
     return this.#until(() => (all ? this.#isDone : this.#hasChanges), signal);
   }
 
-  /** Ends after the batches under way. */
+  /** Ends after the batches under way, and after what is being put in order. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopQuiet();
@@ -141,6 +143,7 @@ export class Indexer {
     this.#rest.clear();
     await this.#until(() => this.#lanes === 0, new AbortController().signal);
     await this.#forgetting;
+    await this.#tidying;
   }
 
   get #isDone(): boolean {
@@ -247,10 +250,12 @@ export class Indexer {
   }
 
   /** Never rejects: without it, searches are slower and everything is found all the same. */
-  async #tidy(): Promise<void> {
+  #tidy(): Promise<void> {
     const { index, onTrouble } = this.#options;
     this.#nextTidyChunks = Math.max(FIRST_TIDY_CHUNKS, NEXT_TIDY * index.statistics.chunks);
-    await index.tidy().catch((error: unknown) => onTrouble(`The search index could not be tidied: ${error}`));
+    const tidied = index.tidy().catch((error: unknown) => onTrouble(`The search index could not be tidied: ${error}`));
+    this.#tidying = Promise.all([this.#tidying, tidied]);
+    return tidied;
   }
 
   #putInOrder(): void {
@@ -258,6 +263,6 @@ export class Indexer {
     this.#forgetting = index.forgetUnused(MAX_UNUSED_FILES).catch((error: unknown) => {
       onTrouble(`The search index could not be tidied: ${error}`);
     });
-    void this.#forgetting.then(() => this.#tidy());
+    void this.#forgetting.then(() => (this.#isClosed ? undefined : this.#tidy()));
   }
 }

@@ -21,8 +21,9 @@ const MAX_LITERAL_CHUNKS = 200;
 const MAX_LITERAL_HITS = 100;
 const MAX_LITERAL_HITS_PER_FILE = 5;
 const DEFAULT_LIMIT = 20;
-/** Chunks that are out of date are found too, and passed over; so many more are asked for. */
+/** Chunks that are out of date are found too, and passed over; so many more are asked for, and then so many times as many. */
 const SPARE_CHUNKS = 50;
+const MORE_CHUNKS = 4;
 /** Lines that are shown of a text outside of definitions. */
 const SHOWN_LINES = 40;
 /** A definition up to this length is shown whole, lines. */
@@ -31,7 +32,7 @@ const MAX_SYMBOL_LINES = 60;
  * Least dot product of a chunk that has no word of the question. Seen: "erase" and removing 0.33, "login" and secrets 0.30;
  * words that nothing is about have their nearest chunk at 0.18 to 0.28.
  */
-const LEAST_SIMILARITY = 0.29;
+export const LEAST_SIMILARITY = 0.29;
 
 /** A file that can be found. */
 export interface SearchableFile {
@@ -50,6 +51,8 @@ export interface SearchableFile {
 export interface SearchEngineOptions {
   store: Pick<ChunkStore, "searchTerms" | "searchVector" | "withTerms" | "containing">;
   embedder: Embedder;
+  /** Chunks near to a question by an embedding model, in the place of the embedder; undefined: it does not answer now. */
+  byModel?: (text: string, limits: SearchLimits, signal?: AbortSignal) => Promise<FoundChunk[] | undefined>;
   files: ReadonlyMap<string, SearchableFile>;
   symbols: SymbolTable;
   graph: FileGraph;
@@ -59,6 +62,8 @@ export interface SearchOptions {
   limit?: number;
   /** Weights of open and mentioned files, by path: what is near to them comes before what is not. */
   focus?: ReadonlyMap<string, number>;
+  /** Nobody waits any more. */
+  signal?: AbortSignal;
 }
 
 export class SearchEngine {
@@ -73,12 +78,13 @@ export class SearchEngine {
    *   `path:`, `lang:` and `symbol:` narrow the search.
    * @returns Places, best first; at most two of a file before the other files had their turn.
    */
-  async search(text: string, { limit = DEFAULT_LIMIT, focus = new Map() }: SearchOptions = {}): Promise<Place[]> {
+  async search(text: string, options: SearchOptions = {}): Promise<Place[]> {
+    const { limit = DEFAULT_LIMIT } = options;
     const { filters, rest } = splitFilters(text);
     const query = parseQuery(rest);
     const [literals, texts] = await Promise.all([
       Promise.all(query.literals.map((literal) => this.#literalHits(literal, filters))),
-      this.#textHits(query, rest, filters, focus),
+      this.#textHits(query, rest, filters, options),
     ]);
     const hits = [
       ...query.paths.flatMap((path) => this.#pathHits(path)),
@@ -104,18 +110,21 @@ export class SearchEngine {
     focus: ReadonlyMap<string, number> = new Map(),
     parts: { terms?: boolean; vectors?: boolean; graph?: boolean } = {},
     filters: QueryFilters = {},
+    signal?: AbortSignal,
   ): Promise<Fused[]> {
     const { store, embedder, graph } = this.#options;
     const { terms = true, vectors = true, graph: withGraph = true } = parts;
-    const limits: SearchLimits = { limit: MAX_CHUNKS + SPARE_CHUNKS, where: conditionOf(filters) };
+    const where = conditionOf(filters);
     const importance = (word: string) => embedder.importance(word);
+    const wanted = tellingTerms(text, importance);
+    const hasWords = codeWords(text).length > 0;
     const [byTerms, byVector] = await Promise.all([
-      terms ? store.searchTerms(tellingTerms(text, importance), limits) : [],
-      vectors && codeWords(text).length > 0 ? store.searchVector(embedder.embedQuery(text), limits) : [],
+      terms ? this.#newest(MAX_CHUNKS, (limit) => store.searchTerms(wanted, { limit, where })) : [],
+      vectors && hasWords ? this.#newest(MAX_CHUNKS, (limit) => this.#byVector(text, { limit, where }, signal)) : [],
     ]);
     return fuse({
-      byTerms: this.#current(byTerms),
-      byVector: this.#current(byVector),
+      byTerms,
+      byVector,
       words: codeWords(text),
       compounds: compoundsOf(text),
       importance,
@@ -124,20 +133,28 @@ export class SearchEngine {
     });
   }
 
-  /** Only what is the newest text of a file of the workspace. */
-  #current(chunks: readonly FoundChunk[]): FoundChunk[] {
-    const { files } = this.#options;
-    return chunks.filter(({ path, key }) => files.get(path)?.key === key).slice(0, MAX_CHUNKS);
+  async #byVector(text: string, limits: SearchLimits, signal?: AbortSignal): Promise<FoundChunk[]> {
+    const { store, embedder, byModel } = this.#options;
+    return (await byModel?.(text, limits, signal)) ?? store.searchVector(embedder.embedQuery(text), limits);
   }
 
-  async #textHits(
-    query: Query,
-    text: string,
-    filters: QueryFilters,
-    focus: ReadonlyMap<string, number>,
-  ): Promise<Hit[]> {
+  /**
+   * The best of what is the newest text of a file of the workspace. Asks for more as long as what is out of date takes the
+   * places: of a file that is being edited there can be any number of older texts.
+   * @param find Chunks, at most so many; fewer only if there are no more.
+   */
+  async #newest(most: number, find: (limit: number) => Promise<FoundChunk[]>): Promise<FoundChunk[]> {
+    const { files } = this.#options;
+    for (let limit = most + SPARE_CHUNKS; ; limit *= MORE_CHUNKS) {
+      const found = await find(limit);
+      const newest = found.filter(({ path, key }) => files.get(path)?.key === key);
+      if (newest.length >= most || found.length < limit) return newest.sort(compareFound).slice(0, most);
+    }
+  }
+
+  async #textHits(query: Query, text: string, filters: QueryFilters, { focus, signal }: SearchOptions): Promise<Hit[]> {
     if (query.words.length === 0) return [];
-    const chunks = (await this.fused(text, focus, {}, filters)).slice(0, MAX_TEXT_HITS);
+    const chunks = (await this.fused(text, focus, {}, filters, signal)).slice(0, MAX_TEXT_HITS);
     const best = chunks[0]?.score ?? 1;
     const stems = new Set(query.words.flatMap((word) => word.stems));
     const wanted = new Map(query.words.map(({ text: word }) => [word, new Set(termsOf(word))]));
@@ -248,15 +265,18 @@ export class SearchEngine {
   /** Whole words are found at once; parts of words and signs only by looking into every chunk. */
   async #literalHits(literal: string, filters: QueryFilters): Promise<Hit[]> {
     const { store } = this.#options;
-    const limits: SearchLimits = { limit: MAX_LITERAL_CHUNKS, where: conditionOf(filters) };
-    const byWords = this.#literalHitsIn(await store.withTerms([...new Set(codeWords(literal))], limits), literal);
-    return byWords.length > 0 ? byWords : this.#literalHitsIn(await store.containing(literal, limits), literal);
+    const where = conditionOf(filters);
+    const words = [...new Set(codeWords(literal))];
+    const withWords = await this.#newest(MAX_LITERAL_CHUNKS, (limit) => store.withTerms(words, { limit, where }));
+    const byWords = this.#literalHitsIn(withWords, literal);
+    if (byWords.length > 0) return byWords;
+    const having = await this.#newest(MAX_LITERAL_CHUNKS, (limit) => store.containing(literal, { limit, where }));
+    return this.#literalHitsIn(having, literal);
   }
 
   /** Exactly as written; ignoring case only if that finds nothing. */
   #literalHitsIn(found: readonly FoundChunk[], literal: string): Hit[] {
-    const chunks = this.#current(found);
-    chunks.sort((a, b) => (a.path === b.path ? a.startLine - b.startLine : a.path < b.path ? -1 : 1));
+    const chunks = [...found].sort(compareLines);
     const exact = this.#occurrences(chunks, literal, (line) => line.includes(literal));
     if (exact.length > 0) return exact;
     const lower = literal.toLowerCase();
@@ -282,6 +302,16 @@ export class SearchEngine {
     }
     return hits;
   }
+}
+
+/** Best first; equals by path and line, whatever their order in the store. */
+function compareFound(a: FoundChunk, b: FoundChunk): number {
+  return b.score - a.score || compareLines(a, b);
+}
+
+function compareLines(a: FoundChunk, b: FoundChunk): number {
+  if (a.path !== b.path) return a.path < b.path ? -1 : 1;
+  return a.startLine - b.startLine;
 }
 
 /** The innermost definition around lines, if it is short enough to be the place itself. */

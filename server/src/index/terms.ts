@@ -1,10 +1,9 @@
 // Turns texts into the terms of the full-text index: the words of each identifier, and the identifier as a whole.
 import { codeWords } from "./codeWords.ts";
+import { MAX_IDENTIFIER_CHARS, RememberedWords } from "./rememberedWords.ts";
 
 /** Runs of letters, digits, `_` and `$`, with the letters of most scripts. */
 const IDENTIFIER = /[\w$\u00c0-\u1fff\u3040-\ud7ff]+/g;
-/** Longer runs are hashes or encoded data, characters. */
-const MAX_IDENTIFIER_CHARS = 64;
 /** Scripts that are written without spaces are found by pairs of characters. */
 const UNSPACED = /[\u3040-\ud7ff]{3,}/g;
 /** Keeps wholes apart from words: `parsing` is no whole match for `Parsing()`. */
@@ -15,27 +14,26 @@ const WHOLE = "=";
  */
 const LEAST_IMPORTANCE = 0.4;
 
-/** Terms of identifiers, most of which occur again soon. */
-const remembered = new Map<string, readonly string[]>();
-const MAX_REMEMBERED = 50_000;
+/** Terms of each identifier, separated by blanks. */
+const remembered = new RememberedWords((identifier) => termsOfIdentifier(identifier).join(" "));
 
 /** `parseHeader(x)` gives parse, header and =parseheader. @returns In the order of the text, with repetitions. */
 export function termsOf(text: string): string[] {
-  const terms: string[] = [];
-  for (const identifier of text.match(IDENTIFIER) ?? []) {
-    if (identifier.length <= MAX_IDENTIFIER_CHARS) for (const term of termsOfIdentifier(identifier)) terms.push(term);
-  }
-  return terms;
+  const terms = termTextOf(text);
+  return terms === "" ? [] : terms.split(" ");
 }
 
-function termsOfIdentifier(identifier: string): readonly string[] {
-  const known = remembered.get(identifier);
-  if (known !== undefined) return known;
+/** The same terms as {@link termsOf}, separated by blanks. */
+export function termTextOf(text: string): string {
+  const terms = remembered.valuesIn(text);
+  return terms.filter((some) => some !== "").join(" ");
+}
+
+function termsOfIdentifier(identifier: string): string[] {
+  if (identifier.length > MAX_IDENTIFIER_CHARS) return [];
   const words = codeWords(identifier);
   const terms = (identifier.match(UNSPACED) ?? []).flatMap(pairsOf).concat(words);
   if (words.length > 1) terms.push(wholeTerm(identifier));
-  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-  remembered.set(identifier, terms);
   return terms;
 }
 

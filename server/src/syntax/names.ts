@@ -23,9 +23,11 @@ export interface Names {
 
 /** Captures with offsets that need no more calls into the runtime. */
 export function plainCaptures(captures: readonly QueryCapture[]): Capture[] {
-  return captures
-    .filter(({ name }) => !name.startsWith("_"))
-    .map(({ name, node }) => ({ kind: name, start: node.startIndex, end: node.endIndex }));
+  const plain: Capture[] = [];
+  for (const { name, node } of captures) {
+    if (!name.startsWith("_")) plain.push({ kind: name, start: node.startIndex, end: node.endIndex });
+  }
+  return plain;
 }
 
 /**
@@ -80,7 +82,7 @@ class NameSorter {
     if (kind === "import" || kind === "skip") this.#skipUntil = Math.max(this.#skipUntil, end);
     if (start < this.#skipUntil || end - start > MAX_NAME_CHARS) return;
     const scope = this.#scopes.at(-1)!;
-    const name = this.#text.slice(start, end).replace(/^[:$]/, "");
+    const name = withoutSign(this.#text.slice(start, end));
     // Where broken syntax lacks a name, the parser supposes an empty one.
     if (name === "") return;
     if (kind === "name") scope.used.add(name);
@@ -111,6 +113,11 @@ class NameSorter {
       if (!closed.locals.has(name)) around.used.add(name);
     }
   }
+}
+
+/** A symbol of Ruby and a variable of PHP without the sign that begins them. */
+export function withoutSign(name: string): string {
+  return name.startsWith(":") || name.startsWith("$") ? name.slice(1) : name;
 }
 
 function newScope(start: number, end: number): Scope {

@@ -4,7 +4,7 @@ import type { NamedDeclaration } from "./chunks.ts";
 import type { Declaration } from "./declarations.ts";
 import type { Excerpts } from "./excerpts.ts";
 import { fileEnding } from "./languages.ts";
-import type { Capture } from "./names.ts";
+import { type Capture, withoutSign } from "./names.ts";
 
 const MAX_SIGNATURE_CHARS = 200;
 const HEADING = /^(#{1,6})\s+(\S.*?)\s*#*$/;
@@ -27,7 +27,7 @@ export function named(
   const naming = captures.filter(({ kind }) => NAMING.has(kind));
   const nameOf = ({ start, headEnd }: Declaration): string => {
     const first = naming[firstFrom(naming, start)];
-    return first === undefined || first.start >= headEnd ? "" : text.slice(first.start, first.end).replace(/^[:$]/, "");
+    return first === undefined || first.start >= headEnd ? "" : withoutSign(text.slice(first.start, first.end));
   };
   const give = (declaration: Declaration): NamedDeclaration => {
     const signature = excerpts.line(declaration.start, declaration.headEnd, MAX_SIGNATURE_CHARS);

@@ -1,6 +1,7 @@
 // Tests what becomes of a file's bytes: normalised text, a reason, or nothing; never an exception.
 import assert from "node:assert/strict";
-import { mkdir, symlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { normalised, readTextFile, reasonAgainst } from "../../../server/src/codebase/readText.ts";
@@ -54,6 +55,26 @@ describe("readText", () => {
       assert.deepEqual([read.text, read.bytes], [text, Buffer.from(content).length]);
     });
   }
+  it("spares content that passed the rules from them, and no other content or file", () =>
+    withTree({ "a.ts": "let a;\n", "b.ts": "let b;\n" }, async (root) => {
+      const a = { path: "a.ts", absolutePath: join(root, "a.ts") };
+      const first = await readTextFile(a);
+      assert.ok(first !== undefined && "text" in first);
+      const again = await readTextFile({ ...a, vetted: first.vetted });
+      assert.deepEqual(again, first);
+      const secret = `let a = "ghp_${"a1B2".repeat(9)}";\n`;
+      await writeFile(a.absolutePath, secret);
+      const changed = await readTextFile({ ...a, vetted: first.vetted });
+      assert.match(changed !== undefined && "skipped" in changed ? changed.skipped : "", /^secret: /);
+      // That the hash is what spares: of the secret's own it is believed.
+      const believed = createHash("sha256").update(secret).digest("base64");
+      const spared = await readTextFile({ ...a, vetted: believed });
+      assert.ok(spared !== undefined && "text" in spared);
+      const b = await readTextFile({ path: "b.ts", absolutePath: join(root, "b.ts") });
+      assert.ok(b !== undefined && "text" in b);
+      assert.notEqual(b.vetted, first.vetted);
+    }));
+
   it("makes an editor's text what a file with it is read as", async () => {
     for (const content of ["", "a\n", "\uFEFFa\r\nb\rc\n", "a\uFEFF\n\r"]) {
       const read = await withTree({ "a.ts": content }, (root) => readIn(root, "a.ts"));
@@ -94,7 +115,6 @@ describe("readText", () => {
 
   it("takes any bytes without throwing, and never gives CR or NUL", () =>
     withTree({}, async (root) => {
-      const { writeFile } = await import("node:fs/promises");
       await fc.assert(
         fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (content) => {
           await writeFile(join(root, "a.bin"), content);

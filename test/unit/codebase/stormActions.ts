@@ -68,7 +68,7 @@ const LINES = [
   "\t\f\v",
 ];
 /** What keeps a file out for what is in it. */
-const TAINTED = {
+export const TAINTED = {
   secret: `token = "ghp_${"aB3dE5gH7j".repeat(4).slice(0, 36)}"\n`,
   binary: Uint8Array.from([97, 0, 98]),
   large: "a\n".repeat(300_000),

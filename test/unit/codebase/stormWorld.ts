@@ -1,5 +1,5 @@
 // A workspace on disk and in an editor that tests change at will, with the truth about every text and the events an editor sends.
-import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FileChangeType } from "vscode-languageserver/node";
 import { fileUri } from "../../../server/src/uris.ts";
@@ -29,6 +29,8 @@ export const RULES: { text: string; ignores: (path: string) => boolean }[] = [
   { text: "src/1*\n/mod\n", ignores: (path) => /^src\/1|^mod(\/|$)/.test(path) },
 ];
 export const RULE_FILE = ".gitignore";
+/** Coarser clocks of file systems are not met any more. */
+const SECOND_MS = 1000;
 
 export function textContent(text: string): Content {
   return { kind: "text", bytes: text, visible: text.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n") };
@@ -100,6 +102,34 @@ export class StormWorld {
     if (content === undefined || to === from || to.startsWith(`${from}/`) || from.startsWith(`${to}/`)) return;
     this.remove(from);
     this.write(to, content);
+  }
+
+  /** Told as one deleted folder and as one new one. */
+  moveFolder(from: string, to: string): void {
+    const paths = [...this.disk.keys()].filter((path) => path.startsWith(`${from}/`));
+    const isTaken = [...this.disk.keys()].some((path) => path === to || path.startsWith(`${to}/`));
+    if (paths.length === 0 || isTaken) return;
+    renameSync(join(this.#root, from), join(this.#root, to));
+    for (const path of paths) {
+      this.disk.set(to + path.slice(from.length), this.disk.get(path)!);
+      this.disk.delete(path);
+      this.#pending.delete(path);
+    }
+    this.#note(from, FileChangeType.Deleted);
+    this.#note(to, FileChangeType.Created);
+  }
+
+  /** A file gets another time and keeps its content. */
+  touch(path: string): void {
+    if (this.disk.get(path)?.kind !== "text") return;
+    const { mtimeMs } = lstatSync(join(this.#root, path));
+    utimesSync(join(this.#root, path), new Date(), new Date(mtimeMs + SECOND_MS));
+    this.#note(path, FileChangeType.Changed);
+  }
+
+  /** What another editor shows when it opens this window. */
+  reopenIn(editor: FakeEditor): void {
+    for (const [path, { text }] of this.open) editor.open(this.#uri(path), text);
   }
 
   /** Makes the disk hold exactly this tree, as a switch of branches does: what is equal is not touched. */

@@ -53,6 +53,22 @@ async function check(store: ChunkStore, terms: string, any: string, all: string)
 }
 
 describe("chunk store", () => {
+  it("keeps texts of any characters apart from each other", async () => {
+    const store = await ChunkStore.open("memory://", "test", DIM);
+    const texts = ["", "plain", "größer", "日本語", "half \ud83d", "\ude00 half", "", "😀"];
+    await store.add(
+      [file("a", texts.length)],
+      texts.map((text, at) => ({ ...chunk("a", "term", axis(at)), text, startLine: at })),
+    );
+    const found = await store.searchVector(axis(0), { limit: texts.length });
+    const byLine = found.sort((a, b) => a.startLine - b.startLine).map(({ text, path }) => `${path} ${text}`);
+    // Half a character is no character: it is marked as lost, and never joined with what stands in the next chunk.
+    assert.deepEqual(
+      byLine,
+      texts.map((text) => `a.ts ${text.replace(/^\ude00|\ud83d$/, "\ufffd")}`),
+    );
+  });
+
   it("finds by words what its index has", async () => {
     const store = await threeFiles();
     await store.tidy();

@@ -23,6 +23,18 @@ function assertNear(graph: FileGraph, from: Record<string, number>, expected: st
 const FILES = { "api.ts": "Api > Socket", "socket.ts": "Socket", "main.ts": "> Api Socket", "alone.ts": "Alone" };
 
 describe("file graph", () => {
+  it("follows the imports of a file, also to files that come later", () => {
+    const graph = graphOf({ "src/api.ts": "", "src/net/socket.ts": "" });
+    const imports = ["./net/socket.ts", "./api.ts", "./later.ts", "node:fs", "./api.ts", "./main.ts"];
+    graph.put({ path: "src/main.ts", definitions: [], references: [], imports });
+    assert.deepEqual(graph.imported("src/main.ts"), ["src/net/socket.ts", "src/api.ts"]);
+    put(graph, "src/later.ts", "");
+    graph.remove("src/api.ts");
+    assert.deepEqual(graph.imported("src/main.ts"), ["src/net/socket.ts", "src/later.ts"]);
+    assert.deepEqual(graph.imported("src/later.ts"), []);
+    assert.deepEqual(graph.imported("gone.ts"), []);
+  });
+
   it("goes to what a file uses and to what uses it", () => {
     const graph = graphOf(FILES);
     assertNear(graph, { "main.ts": 1 }, "api.ts 0.5, socket.ts 0.5");

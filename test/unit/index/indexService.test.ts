@@ -1,8 +1,14 @@
 // Tests the index service with a thread that the test plays: answers, cancelling, crashes, giving up and the end.
 import assert from "node:assert/strict";
-import type { FromIndexThread, IndexSource, ToIndexThread } from "../../../server/src/index/indexMessages.ts";
+import type {
+  EmbedTexts,
+  FromIndexThread,
+  IndexSource,
+  ToIndexThread,
+} from "../../../server/src/index/indexMessages.ts";
 import { IndexService, type IndexThread } from "../../../server/src/index/indexService.ts";
 import type { IndexStatus, Place } from "../../../server/src/protocol/messages.ts";
+import { type Deferred, deferred } from "../../fakes/deferred.ts";
 import { FakeClock } from "../../fakes/fakeClock.ts";
 
 type Event = "message" | "error" | "exit";
@@ -53,7 +59,13 @@ class Play {
   readonly clock = new FakeClock();
   readonly statuses: IndexStatus[] = [];
   readonly notices: string[] = [];
+  readonly embeds: (EmbedTexts & { signal: AbortSignal; answer: Deferred<Float32Array[]> })[] = [];
   readonly service = new IndexService({
+    embed: (texts, signal) => {
+      const embed = deferred<Float32Array[]>();
+      this.embeds.push({ ...texts, signal, answer: embed });
+      return embed.promise;
+    },
     start: () => {
       const thread = new FakeThread();
       this.threads.push(thread);
@@ -234,6 +246,88 @@ describe("the index service", () => {
     await play.clock.pass(1500);
     await ended;
     await assert.rejects(collected, /shutting down/);
+  });
+
+  describe("with an embedding model", () => {
+    const choice = { identity: "abc", dimensions: 2, name: "small" };
+    const chosen = (play: Play) =>
+      play.thread.sent.flatMap((message) =>
+        "method" in message && message.method === "embedWith" ? [message.params] : [],
+      );
+
+    it("tells the thread before anything else, a thread that is started later, and one after a crash", async () => {
+      const play = new Play();
+      play.service.embedWith(choice);
+      assert.equal(play.threads.length, 0);
+      void play.collect();
+      assert.deepEqual(play.thread.methods, ["embedWith", "collect"]);
+      play.thread.crash("out of memory");
+      await play.clock.pass(200);
+      assert.equal(play.threads.length, 2);
+      assert.deepEqual(chosen(play)[0], choice);
+      play.service.embedBundled();
+      assert.equal(chosen(play).at(-1), null);
+    });
+
+    it("tells the thread nothing when the same one is chosen again", async () => {
+      const play = new Play();
+      void play.collect();
+      play.service.embedWith(choice);
+      play.service.embedWith({ ...choice });
+      assert.deepEqual(chosen(play), [choice]);
+    });
+
+    it("shows how far the vectors are, then why there are none, then nothing", async () => {
+      const play = new Play();
+      void play.collect();
+      const shown = () => play.statuses.at(-1)?.embedding;
+      play.service.embedWith(choice);
+      play.thread.say({ embedding: { chunks: 9, totalChunks: 10, inUse: true } });
+      assert.deepEqual(shown(), { model: "small", chunks: 9, totalChunks: 10, inUse: true });
+      play.service.embedBundled({ model: "small", problem: "It is gone." });
+      play.thread.say({ embedding: { chunks: 10, totalChunks: 10, inUse: true } });
+      assert.deepEqual(shown(), { model: "small", problem: "It is gone.", chunks: 0, totalChunks: 0, inUse: false });
+      play.service.embedBundled();
+      assert.equal(shown(), undefined);
+    });
+
+    it("hands vectors and failures to the thread that asked, and takes back what it takes back", async () => {
+      const play = new Play();
+      void play.collect();
+      for (const embed of [1, 2, 3]) play.thread.say({ embed, texts: [`text ${embed}`], role: "document" });
+      assert.deepEqual(
+        play.embeds.map(({ texts }) => texts),
+        [["text 1"], ["text 2"], ["text 3"]],
+      );
+      play.thread.say({ cancelEmbed: 3 });
+      assert.deepEqual(
+        play.embeds.map(({ signal }) => signal.aborted),
+        [false, false, true],
+      );
+      play.embeds[0]!.answer.resolve([Float32Array.of(1)]);
+      play.embeds[1]!.answer.reject(new Error("no memory"));
+      await play.clock.pass(0);
+      const answers = play.thread.sent.filter((message) => "embedded" in message);
+      assert.deepEqual(answers, [
+        { embedded: 1, vectors: [Float32Array.of(1)] },
+        { embedded: 2, error: "no memory" },
+      ]);
+    });
+
+    it("gives up what a crashed thread had asked for", async () => {
+      const play = new Play();
+      void play.collect();
+      play.thread.say({ embed: 1, texts: ["a"], role: "query" });
+      play.thread.crash("gone");
+      assert.equal(play.embeds[0]!.signal.aborted, true);
+      await play.clock.pass(200);
+      play.embeds[0]!.answer.resolve([Float32Array.of(1)]);
+      await play.clock.pass(0);
+      assert.deepEqual(
+        play.thread.sent.filter((message) => "embedded" in message),
+        [],
+      );
+    });
   });
 
   it("starts no thread only to end it", async () => {

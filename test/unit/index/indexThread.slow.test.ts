@@ -38,6 +38,7 @@ class Real {
         return thread;
       },
       clock: SYSTEM_CLOCK,
+      embed: async () => assert.fail("no embedding model is set"),
       onStatus: ({ phase }) => {
         this.isReady = phase === "ready";
       },

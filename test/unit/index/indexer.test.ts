@@ -1,4 +1,4 @@
-// Tests the order of indexing: changes first, the newest text last, two batches at a time, and what waits for what.
+// Tests the order of indexing: changes first, the newest text last, four batches at a time, and what waits for what.
 import assert from "node:assert/strict";
 import type { TextRead } from "../../../server/src/codebase/readText.ts";
 import type { IndexedText, IndexStatistics } from "../../../server/src/index/codeIndex.ts";
@@ -116,22 +116,22 @@ describe("the indexer", () => {
     assert.deepEqual([play.shown(), play.indexer.totalFiles], ["", 1]);
   });
 
-  it("works in two batches at a time, of at most 64 files or half a megabyte", async () => {
+  it("works in four batches at a time, of at most 128 files or three quarters of a megabyte", async () => {
     const play = new Play();
     play.isHeld = true;
-    play.collect(Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`f${n}`, "x"])));
+    play.collect(Object.fromEntries(Array.from({ length: 650 }, (_, n) => [`f${n}`, "x"])));
     await play.clock.settle();
     assert.deepEqual(
       play.batches.map((batch) => batch.split(" ").length),
-      [64, 64],
+      [128, 128, 128, 128],
     );
     await play.release();
     assert.deepEqual(
       play.batches.map((batch) => batch.split(" ").length),
-      [64, 64, 64, 8],
+      [128, 128, 128, 128, 128, 10],
     );
     play.batches.length = 0;
-    play.collect({ a: "1", b: "2", c: "3" }, { bytes: 300 * 1024 });
+    play.collect({ a: "1", b: "2", c: "3" }, { bytes: 400 * 1024 });
     await play.indexer.settled(true, NEVER);
     assert.deepEqual(play.batches, ["a=1", "b=2", "c=3"]);
   });
@@ -139,7 +139,7 @@ describe("the indexer", () => {
   it("takes changes before everything else, and answers before the rest is indexed", async () => {
     const play = new Play();
     play.isHeld = true;
-    play.collect({ a: "1", b: "2", c: "3", d: "4" }, { bytes: MANY_BYTES });
+    play.collect({ a: "1", b: "2", c: "3", d: "4", e: "5", f: "6" }, { bytes: MANY_BYTES });
     await play.clock.settle();
     play.put("z", "9");
     const [soon, whole] = [play.indexer.settled(false, NEVER), play.indexer.settled(true, NEVER)];
@@ -149,13 +149,13 @@ describe("the indexer", () => {
     });
     play.open.shift()?.resolve();
     await play.clock.settle();
-    assert.deepEqual(play.batches, ["a=1", "b=2", "z=9"]);
+    assert.deepEqual(play.batches, ["a=1", "b=2", "c=3", "d=4", "z=9"]);
     play.open.pop()?.resolve();
     await soon;
     assert.equal(isWhole, false);
     await play.release();
     await whole;
-    assert.equal(play.shown(), "a=1 b=2 c=3 d=4 z=9");
+    assert.equal(play.shown(), "a=1 b=2 c=3 d=4 e=5 f=6 z=9");
   });
 
   it("waits for everything where that is little", async () => {
@@ -278,12 +278,12 @@ describe("the indexer", () => {
   it("ends with the batches under way", async () => {
     const play = new Play();
     play.isHeld = true;
-    play.collect({ a: "1", b: "2", c: "3" }, { bytes: MANY_BYTES });
+    play.collect({ a: "1", b: "2", c: "3", d: "4", e: "5" }, { bytes: MANY_BYTES });
     await play.clock.settle();
     const closed = play.indexer.close();
     await play.release();
     await closed;
-    assert.deepEqual(play.batches, ["a=1", "b=2"]);
+    assert.deepEqual(play.batches, ["a=1", "b=2", "c=3", "d=4"]);
     await play.clock.pass(1e6);
     assert.deepEqual(play.order, ["tidy"]);
   });

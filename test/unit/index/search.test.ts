@@ -167,6 +167,27 @@ describe("search", () => {
     );
   });
 
+  it("finds the newest text of a file, however many older ones are stored", async () => {
+    const { index } = await emptyIndex();
+    await index.put([text("b.ts", "// a wombat sleeps\n")]);
+    const N_VERSIONS = 400;
+    for (let n = 1; n <= N_VERSIONS; n++) await index.put([text("a.ts", `// wombat wombat ${n}\n`)]);
+    await index.tidy();
+    const pathsOf = async (query: string) => (await index.search(query)).map(({ path }) => path).sort();
+    assert.deepEqual(await pathsOf("wombat"), ["a.ts", "b.ts"]);
+    assert.deepEqual(await pathsOf('"wombat wombat 400"'), ["a.ts", "b.ts"]);
+  });
+
+  it("keeps a few older texts of a path, and only so many of all", async () => {
+    const { index, store } = await emptyIndex();
+    for (let n = 0; n < 9; n++) await index.put([text("a.ts", `${n}\n`), text(`b${n}.ts`, "b\n")]);
+    index.keepOnly(new Set(["a.ts", "b8.ts"]));
+    await index.forgetUnused(9);
+    const stored = (await store.files()).map(({ path }) => path).sort();
+    const paths = ["a.ts", "a.ts", "a.ts", "a.ts", "a.ts", "b3.ts", "b4.ts", "b5.ts", "b6.ts", "b7.ts", "b8.ts"];
+    assert.deepEqual(stored, paths);
+  });
+
   it("takes any query and any text", async () => {
     const query = fc.oneof(
       fc.string(),
@@ -205,6 +226,18 @@ describe("symbol search", () => {
       );
     });
   }
+
+  it("gives definitions of exactly these names, in their order, and what a file imports", async () => {
+    const index = await indexOf({
+      "a.py": "from b import Run\n\ndef run():\n    pass\n",
+      "b.py": "class Run:\n    pass\n\ndef runner():\n    pass\n",
+    });
+    const named = index.named(["Run", "gone", "run"]).map(({ name, path, line }) => `${name} ${path}:${line}`);
+    assert.deepEqual(named, ["Run b.py:0", "run a.py:2"]);
+    assert.deepEqual(index.imported("a.py"), ["b.py"]);
+    index.remove(["b.py"]);
+    assert.deepEqual([index.named(["Run"]), index.imported("a.py")], [[], []]);
+  });
 
   it("has path, uri, kind and lines, and keeps to the limit", async () => {
     const index = await indexOf({ "b.py": "def run():\n    pass\n", "a.py": "\ndef run():\n    pass\n" });

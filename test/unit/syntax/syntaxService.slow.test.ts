@@ -46,6 +46,32 @@ describe("SyntaxService", () => {
       assert.deepEqual((await Promise.all(all)).map(outlines), [paths("a"), paths("b"), paths("c")]);
     }));
 
+  it("uses a second thread only while the first is busy", () =>
+    withObedient(
+      async ({ analyse, threads }) => {
+        await analyse([{ path: "a", text: "" }]);
+        await analyse([{ path: "b", text: "" }]);
+        assert.equal(threads.length, 1);
+        const found = await Promise.all(["c", "d", "e", "f"].map((path) => analyse([{ path, text: "" }])));
+        assert.deepEqual(found.map(outlines), [["c"], ["d"], ["e"], ["f"]]);
+        const used = found.map(([syntax]) => syntax!.definitions[0]);
+        assert.deepEqual([used[0] === used[2], used[1] === used[3], used[0] === used[1]], [true, true, false]);
+        assert.equal(threads.length, 2);
+      },
+      { threads: 2 },
+    ));
+
+  it("answers beside a thread that hangs", () =>
+    withObedient(
+      async ({ analyse, threads }) => {
+        const hanging = analyse([{ path: "a", text: "hang" }]);
+        assert.deepEqual(outlines(await analyse([{ path: "b", text: "" }])), ["b"]);
+        assert.deepEqual(outlines(await hanging), [""]);
+        assert.equal(threads.length, 2);
+      },
+      { threads: 2 },
+    ));
+
   for (const [what, text] of [
     ["hangs", "hang"],
     ["throws", "die"],
@@ -184,7 +210,7 @@ interface Obedient {
 
 function withObedient(
   test: (obedient: Obedient) => Promise<void>,
-  limits: SyntaxServiceOptions["limits"] = {},
+  { threads: nThreads, ...limits }: SyntaxServiceOptions["limits"] & { threads?: number } = {},
 ): Promise<void> {
   return withTree({ "worker.mjs": OBEDIENT }, async (root) => {
     const threads: Worker[] = [];
@@ -194,6 +220,7 @@ function withObedient(
     const service = new SyntaxService({
       workerEntry,
       grammarDir: root,
+      threads: nThreads,
       limits: { fileMs: HANGS_AFTER_MS, ...limits },
     });
     try {
