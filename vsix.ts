@@ -5,7 +5,7 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "nod
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const ROOT = import.meta.dirname;
 const STAGE = join(ROOT, ".build", "vsix");
@@ -243,14 +243,27 @@ async function stageRuntimes(names: readonly string[]): Promise<string[]> {
     format: "esm",
     // Else esbuild adds its condition "module", which Node does not know.
     conditions: [],
-    external: ["../build/*", "@node-llama-cpp/*", "@lancedb/lancedb-*", "*.node", ...NEVER_IMPORTED],
+    external: ["../build/*", "@node-llama-cpp/*", "@lancedb/lancedb-*", ...NEVER_IMPORTED],
+    plugins: [binariesOutside],
     logLevel: "error",
   });
   const files = Object.keys(metafile.inputs).filter((path) => packageFolder(path) !== undefined);
+  const missing = names.filter((name) => !files.some((path) => path.startsWith(`node_modules/${name}/`)));
+  if (missing.length > 0) {
+    throw new Error(
+      `Nothing of ${missing.join(" and ")} was found in node_modules. Nothing was packed; run npm ci first.`,
+    );
+  }
   const manifests = [...new Set(files.flatMap(manifestsAbove))].filter((path) => existsSync(join(ROOT, path)));
   for (const path of [...files, ...manifests, ...READ_BY_PATH]) await stageModuleFile(path);
   return packageFolders(files);
 }
+
+/** By the path, since the name of a package can end like a binary's: @fugood/llama.node. */
+const binariesOutside: Plugin = {
+  name: "binaries outside",
+  setup: ({ onResolve }) => onResolve({ filter: /^\.\.?\/.*\.node$/ }, ({ path }) => ({ path, external: true })),
+};
 
 /** @returns The folder that the binaries were taken from. */
 async function stageBinaries(name: string): Promise<string> {

@@ -1,12 +1,14 @@
 // Packs the extension for every platform and looks inside: the right binaries and no others, within budget, the same bytes twice.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Packed, packFor, TARGETS } from "../../vsix.ts";
 import { machineOf } from "./machine.ts";
 import { beginnings, filesIn } from "./vsixFile.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..");
 const HERE = `${process.platform}-${process.arch}`;
 /** Where an executable's header says which processor it is for. */
 const HEADER_BYTES = 4096;
@@ -57,6 +59,15 @@ describe("packages", () => {
           paths.filter((path) => FOREIGN.test(path)),
           [],
         );
+      });
+
+      it("has the runtimes that stay outside the bundles", async () => {
+        const paths = (await filesIn(vsix)).map(({ path }) => path);
+        const { dependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+        const missing = Object.keys(dependencies).filter(
+          (name) => !paths.includes(`extension/dist/node_modules/${name}/package.json`),
+        );
+        assert.deepEqual(missing, []);
       });
 
       it("says for which platform it is", async () => {

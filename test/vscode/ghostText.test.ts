@@ -1,0 +1,66 @@
+// Inline completions as the user meets them: grey text that is typed through, taken whole or in part, or sent away.
+import assert from "node:assert/strict";
+import { journey } from "./journey.ts";
+import type { Workbench } from "./workbench.ts";
+
+const BEFORE = "const items = [1, 2, 3];\nfor (const item of items) {\n    console.";
+const AFTER = "\n}\n";
+const FILES = { "src/loop.ts": BEFORE + AFTER, ".env": "TOKEN=\n" };
+
+describe("ghost text", () => {
+  journey("is typed through, taken by word and sent away", { files: FILES }, async ({ workbench, picture }) => {
+    const offered = await offer(workbench);
+    await picture("offered");
+    await workbench.type(offered.slice(0, 1));
+    assert.equal(await workbench.waitForGhost(offered.slice(1)), offered.slice(1));
+
+    const [word] = /^\W*\w+/.exec(offered)!;
+    await workbench.press("Control+ArrowRight");
+    await workbench.waitForText(BEFORE + word + AFTER);
+    await workbench.waitForGhost(offered.slice(word.length));
+    await workbench.press("Escape");
+    await workbench.waitForGhost("");
+    assert.equal(await workbench.visibleText(), BEFORE + word + AFTER);
+  });
+
+  journey("is taken by line", { files: FILES }, async ({ workbench }) => {
+    const offered = await offer(workbench);
+    await workbench.press("Control+Alt+9");
+    // The end of the line belongs to it, where another one follows.
+    const [line] = /^.*\n?/.exec(offered)!;
+    await workbench.waitForText(BEFORE + line + AFTER);
+  });
+
+  journey("is taken whole with Tab, and Undo takes it back", { files: FILES }, async ({ workbench, server }) => {
+    const offered = await offer(workbench);
+    await workbench.press("Tab");
+    await workbench.waitForText(BEFORE + offered + AFTER);
+    await workbench.save();
+    assert.equal(server.read("src/loop.ts"), BEFORE + offered + AFTER);
+    await workbench.press("Control+Z");
+    await workbench.waitForText(BEFORE + AFTER);
+  });
+
+  journey(
+    "is not there in a file that may hold secrets, and the status says why",
+    { files: FILES },
+    async ({ workbench }) => {
+      await workbench.ready();
+      await workbench.openFile(".env");
+      await workbench.press("Control+End");
+      await workbench.type("A");
+      await workbench.press("Control+Alt+8");
+      await workbench.waitForFact(/^Last completion: .*may hold secrets/);
+      assert.equal(await workbench.ghostText(), "");
+    },
+  );
+});
+
+/** @returns What is offered at the end of {@link BEFORE}. */
+async function offer(workbench: Workbench): Promise<string> {
+  await workbench.ready();
+  await workbench.openFile("src/loop.ts");
+  await workbench.goTo(3, 13);
+  await workbench.press("Control+Alt+8");
+  return workbench.waitForGhost();
+}

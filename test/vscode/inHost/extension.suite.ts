@@ -1,0 +1,49 @@
+// The extension as VS Code sees it: activated, with all its commands, asking for nothing that it should not.
+import assert from "node:assert/strict";
+import { commands, extensions, Uri, window, workspace } from "vscode";
+
+const ID = "fathom.fathom";
+
+describe("the packed extension", () => {
+  it("is activated without waiting for a model", async () => {
+    const extension = extensions.getExtension(ID)!;
+    await extension.activate();
+    assert.ok(extension.isActive);
+    assert.ok(extension.extensionPath.includes("extensions"), "it is the installed package");
+  });
+
+  it("has registered every command of its manifest", async () => {
+    const { contributes } = extensions.getExtension(ID)!.packageJSON;
+    const registered = new Set(await commands.getCommands(true));
+    const titles: { command: string }[] = contributes.commands;
+    assert.ok(titles.length > 15);
+    assert.deepEqual(
+      titles.map(({ command }) => command).filter((command) => !registered.has(command)),
+      [],
+    );
+  });
+
+  it("has the settings of its manifest with their defaults", () => {
+    const { properties } = extensions.getExtension(ID)!.packageJSON.contributes.configuration;
+    for (const [key, { default: value }] of Object.entries<{ default: unknown }>(properties)) {
+      assert.deepEqual(workspace.getConfiguration().inspect(key)?.defaultValue, value, key);
+    }
+  });
+
+  it("opens the doctor's report as a read-only document", async () => {
+    await commands.executeCommand("fathom.doctor");
+    const document = window.activeTextEditor!.document;
+    assert.equal(document.uri.scheme, "fathom-report");
+    assert.equal(document.languageId, "markdown");
+    assert.match(document.getText(), /engine process \d+/);
+  });
+
+  it("opens the log", async () => {
+    await commands.executeCommand("fathom.showLog");
+  });
+
+  it("knows the language of a .fathomignore", async () => {
+    const file = Uri.joinPath(workspace.workspaceFolders![0]!.uri, ".fathomignore");
+    assert.equal((await workspace.openTextDocument(file)).languageId, "fathomignore");
+  });
+});

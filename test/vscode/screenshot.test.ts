@@ -1,0 +1,20 @@
+// UI from Screenshot: an image of the workspace becomes code in a new editor.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { journey } from "./journey.ts";
+
+const IMAGE = readFileSync(join(import.meta.dirname, "..", "fixtures", "screenshot.png"));
+
+describe("a screenshot", () => {
+  journey("becomes code in a new editor", { files: { "page.png": IMAGE } }, async ({ workbench }) => {
+    await workbench.ready();
+    await workbench.page
+      .locator(".explorer-folders-view .monaco-list-row", { hasText: "page.png" })
+      .click({ button: "right" });
+    await workbench.page.getByRole("menuitem", { name: "UI from Screenshot…" }).click();
+    await workbench.answer("plain HTML");
+    await workbench.waitForEditor(/Untitled-1/);
+    assert.notEqual(await workbench.visibleText(), "");
+  });
+});
