@@ -1,10 +1,9 @@
 // Tests what completion and chat refuse to show the model for what a file holds, and what .fathomignore brings back to them.
 import assert from "node:assert/strict";
-import { CancellationToken, type Connection } from "vscode-languageserver/node";
+import { CancellationToken } from "vscode-languageserver/node";
 import type { PromptPart } from "../../../engine/src/api.ts";
 import { Chat, type ChatOptions } from "../../../server/src/chat/chat.ts";
-import { InlineCompletion, type InlineCompletionOptions } from "../../../server/src/completion/inlineCompletion.ts";
-import type { Status } from "../../../server/src/protocol/messages.ts";
+import { refusalOf } from "../../../server/src/completion/refusal.ts";
 import { DEFAULT_SETTINGS } from "../../../server/src/protocol/settings.ts";
 import { Overlaid } from "../codebase/overlaid.ts";
 import { type Tree, withTree } from "../codebase/tempTree.ts";
@@ -26,47 +25,15 @@ const countTokens = async (texts: string[]) => texts.map(({ length }) => length)
 const settings = { current: DEFAULT_SETTINGS, latest: async () => DEFAULT_SETTINGS };
 
 describe("completion in a file", () => {
-  /** @returns Why nothing was shown, "shown", and the prompts that the model got. */
-  async function complete(place: Overlaid, path: string, text: string) {
-    const status = {
-      current: { state: "ready", message: "", engineRestarts: 0 } as Status,
-      update(change: Partial<Status>) {
-        this.current = { ...this.current, ...change };
-      },
-    };
-    let answer: (params: object, token: CancellationToken) => Promise<unknown> = assert.fail;
-    const on = (handler: typeof answer) => {
-      answer = handler;
-    };
-    let prompts = 0;
-    const generate = async () => {
-      prompts += 1;
-      return { text: "beta", stopReason: "end", figures: undefined };
-    };
-    const completion = new InlineCompletion({
-      connection: { languages: { inlineCompletion: { on } } } as unknown as Connection,
-      engine: { countTokens, generate },
-      session: { active: { info: { completionContextTokens: 4096 } } },
-      settings,
-      status,
-      documents: place.documents,
-      workspace: place.workspace,
-    } as unknown as InlineCompletionOptions);
-    completion.register();
-    place.type(path, text);
-    const position = { line: text.split("\n").length - 1, character: 0 };
-    await answer({ textDocument: { uri: place.uri(path) }, position }, CancellationToken.None);
-    return { reason: status.current.lastCompletion?.reason, prompts };
-  }
-
-  async function check(path: string, text: string, reason: string): Promise<void> {
+  async function check(path: string, text: string, reason: string | undefined): Promise<void> {
     await inPlace({ ...WANTED, "plain.ts": "", "wanted.ts": "" }, async (place) => {
-      const prompts = reason === "shown" ? 1 : 0;
-      assert.deepEqual(await complete(place, path, text), { reason, prompts });
+      const uri = place.uri(path);
+      const subject = { uri, path: place.workspace.pathOf(uri), languageId: "typescript", text };
+      assert.equal(refusalOf(subject, DEFAULT_SETTINGS.completion), reason);
     });
   }
 
-  it("is offered in an ordinary one", () => check("plain.ts", "const alpha = 1;\n", "shown"));
+  it("is offered in an ordinary one", () => check("plain.ts", "const alpha = 1;\n", undefined));
 
   it("is refused where the text holds a secret, also in one that .fathomignore brings back", async () => {
     const reason = "is not read: secret: looks like it holds a GitHub token (line 2)";
@@ -75,7 +42,7 @@ describe("completion in a file", () => {
   });
 
   it("is offered in a generated one, which someone has open to write in it", () =>
-    check("plain.ts", GENERATED, "shown"));
+    check("plain.ts", GENERATED, undefined));
 });
 
 describe("a question's excerpts", () => {
