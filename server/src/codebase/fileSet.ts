@@ -195,7 +195,8 @@ function reasonAgainstType(entry: Dirent): string | undefined {
   return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink() ? undefined : "not a regular file";
 }
 
-async function linkReason(link: string, root: string): Promise<string> {
+/** @returns Why a symbolic link below the root is not read, for people. */
+export async function linkReason(link: string, root: string): Promise<string> {
   try {
     const [target, realRoot] = await Promise.all([realpath(link), realpath(root)]);
     const inside = target === realRoot || target.startsWith(realRoot + sep);

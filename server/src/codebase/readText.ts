@@ -120,11 +120,14 @@ export async function readBytes(
   }
 }
 
+/** Said of a link by who only opens it; the file set says where it leads. */
+export const LINK_REASON = "symbolic link (not followed)";
+
 /** @returns Why a file or folder could not be read, for people. */
 export function unreadableReason(error: unknown): string {
   const code = errorCode(error);
   if (code === "EACCES" || code === "EPERM") return "cannot be read: permission denied";
-  if (code === "ELOOP") return "symbolic link (not followed)";
+  if (code === "ELOOP") return LINK_REASON;
   return `cannot be read: ${code}`;
 }
 

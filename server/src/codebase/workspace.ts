@@ -1,7 +1,7 @@
 // The workspace as the server knows it: folders and files, what changed since they were read, and what the index is told of it.
 import { createHash } from "node:crypto";
-import { lstat } from "node:fs/promises";
-import { sep } from "node:path";
+import { lstat, readdir } from "node:fs/promises";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Connection,
@@ -18,8 +18,8 @@ import { type Place, SearchRequest } from "../protocol/messages.ts";
 import { handle, RequestError } from "../requests.ts";
 import { canonicalUri, fileUri } from "../uris.ts";
 import type { EditorExcludes } from "./editorExcludes.ts";
-import { collectFiles, type FileSet } from "./fileSet.ts";
-import { readTextFile, reasonAgainst } from "./readText.ts";
+import { collectFiles, type FileSet, linkReason } from "./fileSet.ts";
+import { LINK_REASON, readTextFile, reasonAgainst } from "./readText.ts";
 import { comparePaths, type LeftOut, type WorkspaceFile, type WorkspaceFolder } from "./workspaceFile.ts";
 import { placeIn, rootsOf } from "./workspaceRoots.ts";
 
@@ -34,6 +34,12 @@ export type WorkspaceIndex = Pick<IndexService, "failure" | "collect" | "put" | 
 export interface FindOptions {
   /** Wait until everything is indexed; else a large workspace is searched as far as it is. */
   whole?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface SymbolOptions {
+  /** Endings of files, without dots, whose symbols are not wanted. */
+  without?: readonly string[];
   signal?: AbortSignal;
 }
 
@@ -188,9 +194,9 @@ export class Workspace {
   }
 
   /** Definitions by a part of their name, best first. */
-  async symbols(query: string, limit: number, { signal }: FindOptions = {}): Promise<SymbolEntry[]> {
+  async symbols(query: string, limit: number, { without = [], signal }: SymbolOptions = {}): Promise<SymbolEntry[]> {
     await this.files();
-    return this.#orNothing(this.#index.symbols(query, limit, signal));
+    return this.#orNothing(this.#index.symbols({ query, limit, without }, signal));
   }
 
   /** A question must not fail because there is no index to find its places in. */
@@ -206,7 +212,7 @@ export class Workspace {
   async #refresh(signal?: AbortSignal): Promise<void> {
     const strange = [...this.#strange];
     this.#strange.clear();
-    if (!this.#stale && (await anyIsFile(strange))) this.#stale = true;
+    for (const uri of strange) this.#stale ||= isFileUri(uri) && (await this.#isOther(uri));
     if (this.#stale) await this.#collect(signal);
     const uris = [...this.#toIndex];
     this.#toIndex.clear();
@@ -218,6 +224,32 @@ export class Workspace {
       }
       if (texts.length > 0) this.#index.put(texts);
     }
+  }
+
+  /**
+   * Whether something stands here that the last collection has not met. Some systems tell a change of a folder whenever
+   * something in it changed, and editors tell one when a folder came in the place of another: then its files differ.
+   */
+  async #isOther(uri: string): Promise<boolean> {
+    const path = fileURLToPath(uri);
+    const stat = await lstat(path).catch(() => undefined);
+    if (stat === undefined || !stat.isDirectory()) return stat !== undefined;
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+    const names = entries.filter((entry) => !entry.isDirectory() && entry.name !== ".git").map(({ name }) => name);
+    const files = new Set(names.map((name) => fileUri(join(path, name))));
+    const isIn = ([other]: [string, WorkspaceFile]) =>
+      other.startsWith(`${uri}/`) && !other.includes("/", uri.length + 1);
+    const fit = [...this.#byUri].filter(isIn);
+    const known = new Map([...fit, ...[...this.#unfit].filter(isIn)]);
+    const isNew = (other: string) => !known.has(other) && !this.#excludedFiles.has(other);
+    if ([...files].some(isNew) || [...known.keys()].some((other) => !files.has(other))) return true;
+    for (const [other, { absolutePath, mtimeMs, bytes }] of fit) {
+      // What is to be read anyway says nothing about the folder.
+      if (this.#toIndex.has(other)) continue;
+      const now = await lstat(absolutePath).catch(() => undefined);
+      if (now?.mtimeMs !== mtimeMs || now.size !== bytes) return true;
+    }
+    return false;
   }
 
   async #collect(signal?: AbortSignal): Promise<void> {
@@ -292,12 +324,20 @@ export class Workspace {
     if (onDisk !== undefined) {
       Object.assign(file, { bytes: onDisk.bytes, mtimeMs: onDisk.mtimeMs, vetted: onDisk.vetted });
     }
-    if (read !== undefined) this.#admit(uri, file, "skipped" in read ? read.skipped : undefined);
+    if (read !== undefined)
+      this.#admit(uri, file, "skipped" in read ? await this.#refusal(file, read.skipped) : undefined);
     const { path, mtimeMs: changedMs } = file;
     const text = this.#byUri.has(uri) ? (this.#openText(file, uri) ?? onDisk?.text) : undefined;
     if (text !== undefined) return { path, uri, text, changedMs };
     this.#index.remove([path]);
     return undefined;
+  }
+
+  /** Why a collection would leave a file out that cannot be read. */
+  async #refusal({ absolutePath }: WorkspaceFile, skipped: string): Promise<string> {
+    const around = this.#folders.filter(({ path }) => absolutePath.startsWith(path + sep));
+    const [root] = around.sort((a, b) => b.path.length - a.path.length);
+    return skipped === LINK_REASON && root !== undefined ? linkReason(absolutePath, root.path) : skipped;
   }
 
   /** What a collection would make of a file that changed. @param refused Why it must not or need not be read. */
@@ -366,15 +406,6 @@ export class Workspace {
 
 /** Folders whose files change all the time and are never part of the workspace. */
 const NEVER_READ = /\/(\.git|node_modules)\//;
-
-/** Some systems tell a change of a folder when only something in it changed. */
-async function anyIsFile(uris: readonly string[]): Promise<boolean> {
-  for (const uri of uris.filter(isFileUri)) {
-    const stat = await lstat(fileURLToPath(uri)).catch(() => undefined);
-    if (stat !== undefined && !stat.isDirectory()) return true;
-  }
-  return false;
-}
 
 interface FolderChange {
   event: { added: LspFolder[]; removed: LspFolder[] };

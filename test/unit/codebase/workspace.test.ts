@@ -1,6 +1,6 @@
 // Tests the workspace as file events and documents tell it: what comes in, goes out, is looked at again, and is found.
 import assert from "node:assert/strict";
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CancellationToken, FileChangeType, type InitializeParams } from "vscode-languageserver/node";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
@@ -127,8 +127,33 @@ describe("the workspace", () => {
     });
   });
 
+  it("takes a folder in place of another one, which is told as one change", async () => {
+    const tree = { "src/a.ts": "a\n", "lib/b.ts": "b\n", "old/b.ts": "older\n" };
+    await inPlace(tree, async (place) => {
+      const move = async (from: string, to: string) => {
+        await rm(join(place.root, to), { recursive: true });
+        await rename(join(place.root, from), join(place.root, to));
+        place.tell(from, Deleted);
+        place.tell(to, Changed);
+      };
+      await move("lib", "src");
+      assert.equal(await place.paths(), "old/b.ts src/b.ts");
+      // The same names, and other texts.
+      await move("old", "src");
+      assert.equal(await place.paths(), "src/b.ts");
+      assert.deepEqual([await place.found("older"), await place.found("b")], [["src/b.ts"], []]);
+    });
+  });
+
   it("does not collect because a folder is said to have changed", async () => {
-    await inPlace({ "src/a.ts": "a\n" }, async (place) => {
+    const tree = {
+      "src/a.ts": "a\n",
+      "src/.env": "a=1\n",
+      "src/b.bin": "\0",
+      "src/c/d.ts": "d\n",
+      "src/.git": "gitdir: x",
+    };
+    await inPlace(tree, async (place) => {
       place.tell("src", Changed);
       await place.paths();
       assert.equal(place.collections, 1);
