@@ -128,9 +128,9 @@ scroller.addEventListener("scroll", () => {
 });
 // The state above and the question below grow too, and would push the end out of sight.
 new ResizeObserver(followEnd).observe(scroller);
-window.addEventListener("focus", () => {
-  if (document.activeElement === document.body) input.focus();
-});
+window.addEventListener("focus", focusQuestion);
+// On a slow start the view has the focus before this listens.
+if (document.hasFocus()) focusQuestion();
 inputChanged();
 setBusy(false);
 receive(handlers);
@@ -185,6 +185,10 @@ function fillIn(text: string): void {
   input.value = text;
   inputChanged();
   input.focus();
+}
+
+function focusQuestion(): void {
+  if (document.activeElement === document.body) input.focus();
 }
 
 function inputChanged(): void {

@@ -120,12 +120,14 @@ export class EditPreview implements Disposable {
     // The path keeps its extension, so that the proposal is coloured like the file; the query keeps proposals apart.
     const proposalUri = Uri.from({ scheme: PROPOSAL_SCHEME, path: document.uri.path, query: randomUUID() });
     this.#documents.set(proposalUri, withProposal(document.getText(), span, outcome.proposal));
-    this.#open = { outcome, proposalUri };
+    const proposal = { outcome, proposalUri };
+    this.#open = proposal;
     await commands.executeCommand("setContext", OPEN_CONTEXT, true);
     const name = document.uri.path.split("/").at(-1) ?? "";
     const title = `${name}: proposed edit`;
     await commands.executeCommand("vscode.diff", document.uri, proposalUri, title, { preview: true });
-    inBackground(this.#log, this.#askInNotification(this.#open, name));
+    // Until the diff is drawn, the user may have accepted or discarded it already.
+    if (this.#open === proposal) inBackground(this.#log, this.#askInNotification(proposal, name));
   }
 
   async #askInNotification(proposal: OpenProposal, name: string): Promise<void> {

@@ -161,6 +161,16 @@ export class CodeServer {
     return ours.map(([pid]) => Number(pid));
   }
 
+  /** Lets the engine stand still, so that what it does takes as long as a test wants. @returns Lets it go on. */
+  holdEngine(): () => void {
+    const engines = this.processes("dist/engine.mjs");
+    const toAll = (signal: NodeJS.Signals) => {
+      for (const pid of engines) process.kill(pid, signal);
+    };
+    toAll("SIGSTOP");
+    return () => toAll("SIGCONT");
+  }
+
   /** What the server wrote itself. */
   get output(): string {
     return this.#output;

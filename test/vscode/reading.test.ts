@@ -32,13 +32,16 @@ describe("reading the workspace", () => {
     await workbench.waitForFact(/^Read: .* tokens of 16 files.*, restored from disk/);
   });
 
-  journey("can be paused, resumed and stopped", { files: MANY }, async ({ workbench }) => {
-    await workbench.waitForStatus(/reading \d+ %/);
+  journey("can be paused, resumed and stopped", { files: MANY }, async ({ workbench, server }) => {
+    await workbench.waitForPassing(/reading \d+ %/);
+    // Else it could be over before the commands come.
+    const goOn = server.holdEngine();
     await workbench.run("Fathom: Pause Reading");
     await workbench.waitForStatus(/paused at \d+ %/);
     await workbench.run("Fathom: Resume Reading");
     await workbench.waitForStatus(/reading \d+ %/);
     await workbench.run("Fathom: Stop Reading");
+    goOn();
     await workbench.ready();
   });
 });

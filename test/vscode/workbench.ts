@@ -217,7 +217,8 @@ export class Workbench {
   /** Opens the chat and waits until it can be asked. */
   async openChat(): Promise<FrameLocator> {
     await this.run("Fathom: Ask about This Codebase");
-    await this.webview.getByRole("textbox", { name: "Question" }).waitFor();
+    // The cursor stands in the question, so that one can type at once; until then keys would be lost.
+    await this.webview.locator("textarea:focus").waitFor();
     return this.webview;
   }
 

@@ -24,8 +24,11 @@ describe("the packed extension", () => {
   });
 
   it("has the settings of its manifest with their defaults", () => {
-    const { properties } = extensions.getExtension(ID)!.packageJSON.contributes.configuration;
-    for (const [key, { default: value }] of Object.entries<{ default: unknown }>(properties)) {
+    const groups: { properties: Record<string, { default: unknown }> }[] =
+      extensions.getExtension(ID)!.packageJSON.contributes.configuration;
+    const settings = groups.flatMap(({ properties }) => Object.entries(properties));
+    assert.ok(settings.length > 15);
+    for (const [key, { default: value }] of settings) {
       assert.deepEqual(workspace.getConfiguration().inspect(key)?.defaultValue, value, key);
     }
   });
