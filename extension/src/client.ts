@@ -6,6 +6,7 @@ import {
   type Event,
   EventEmitter,
   type ExtensionContext,
+  extensions,
   type LogOutputChannel,
   window,
   workspace,
@@ -44,6 +45,7 @@ import {
 } from "../../server/src/protocol/messages.ts";
 import { SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
 import { MAX_RESTARTS, RESTART_WINDOW_MS, RestartPolicy } from "./restartPolicy.ts";
+import { symbolProviders } from "./symbolProviders.ts";
 
 /** Transport errors in a row after which the connection counts as broken; one bad message is no reason to end it. */
 const MAX_TRANSPORT_ERRORS = 3;
@@ -236,6 +238,7 @@ export class ServerConnection implements Disposable {
         trusted: workspace.isTrusted,
         storageDir: this.#context.globalStorageUri.fsPath,
         definitions: true,
+        symbolProviders: symbolProviders((id) => extensions.getExtension(id) !== undefined),
       }),
       errorHandler: this.#errorHandler(isCurrent),
       middleware: {

@@ -13,6 +13,7 @@ export const COMMAND_IDS = [
   "fathom.uiFromScreenshot",
   "fathom.getModel",
   "fathom.search",
+  "fathom.rebuildIndex",
   "fathom.restartEngine",
   "fathom.restartServer",
   "fathom.showLog",

@@ -1,7 +1,7 @@
 // The one table from command id to handler; the handlers live with their features.
 import { commands, type Disposable, type LogOutputChannel, ProgressLocation, Uri, window } from "vscode";
 import { CompletionStatisticsRequest } from "../../server/src/protocol/completionMessages.ts";
-import { DoctorRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
+import { DoctorRequest, RemoveIndexRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
 import type { ChatView } from "./chatView.ts";
 import type { ServerConnection } from "./client.ts";
 import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
@@ -62,6 +62,7 @@ function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handle
     "fathom.uiFromScreenshot": (file) => uiFromScreenshot(dependencies, file instanceof Uri ? file : undefined),
     "fathom.getModel": () => models.getModel(),
     "fathom.search": () => searchCodebase(server, log),
+    "fathom.rebuildIndex": () => rebuildIndex(server),
     "fathom.restartEngine": () => restartEngine(server),
     "fathom.restartServer": () => server.restart(),
     "fathom.showLog": () => log.show(),
@@ -80,6 +81,13 @@ async function restartEngine(server: ServerConnection): Promise<void> {
   const options = { location: ProgressLocation.Window, title: "Fathom restarts its engine" };
   const status = await window.withProgress(options, () => server.request(RestartEngineRequest.type, null));
   say(`Fathom: ${status.message}`);
+}
+
+async function rebuildIndex(server: ServerConnection): Promise<void> {
+  const { inUse } = await server.request(RemoveIndexRequest.type, {});
+  const kept =
+    "Another window or command uses the search index of this workspace, so it stays. Close it and try again.";
+  say(inUse > 0 ? kept : "The search index was removed and is being built again.");
 }
 
 async function showDoctor(server: ServerConnection, documents: VirtualDocuments): Promise<void> {

@@ -1,5 +1,5 @@
 // Opens a place that the server or the chat view named, if it lies inside the workspace.
-import { Range, Uri, window, workspace } from "vscode";
+import { Range, type TextDocumentShowOptions, Uri, type ViewColumn, window, workspace } from "vscode";
 import type { Place } from "../../server/src/protocol/messages.ts";
 
 /**
@@ -7,12 +7,26 @@ import type { Place } from "../../server/src/protocol/messages.ts";
  * @param place URI and 0-based inclusive lines; lines past the end of the file become its last line.
  * @throws A sentence if the place is outside of the workspace or cannot be read.
  */
-export async function openPlace(place: Pick<Place, "uri" | "startLine" | "endLine">): Promise<void> {
+export function openPlace(place: PlaceLines): Promise<void> {
+  return showPlace(place, {});
+}
+
+/** The same in a preview editor, without taking the keyboard. */
+export function previewPlace(place: PlaceLines, viewColumn: ViewColumn | undefined): Promise<void> {
+  return showPlace(place, { viewColumn, preview: true, preserveFocus: true });
+}
+
+type PlaceLines = Pick<Place, "uri" | "startLine" | "endLine">;
+
+async function showPlace(place: PlaceLines, options: TextDocumentShowOptions): Promise<void> {
   const uri = Uri.parse(place.uri);
   if (!isInsideWorkspace(uri)) throw new Error("This place is outside of the workspace, so it is not opened.");
   const document = await workspace.openTextDocument(uri);
   const range = document.validateRange(new Range(place.startLine, 0, place.endLine, Number.MAX_SAFE_INTEGER));
-  const editor = await window.showTextDocument(document, { selection: new Range(range.start, range.start) });
+  const editor = await window.showTextDocument(document, {
+    ...options,
+    selection: new Range(range.start, range.start),
+  });
   editor.revealRange(range);
 }
 

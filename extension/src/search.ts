@@ -5,7 +5,9 @@ import type { ServerConnection } from "./client.ts";
 import { describeFailure, isCancelled } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { inBackground } from "./notices.ts";
+import { PlacePreview } from "./placePreview.ts";
 import { openPlace, placeLabel } from "./places.ts";
+import { searchTitle } from "./statusText.ts";
 
 /** Milliseconds without a keystroke before the server is asked; short enough to feel live. */
 const DEBOUNCE_MS = 120;
@@ -15,22 +17,41 @@ interface PlaceItem extends QuickPickItem {
   place?: Place;
 }
 
-/** Opens the quick pick; choosing a row opens its place. */
+/** Opens the quick pick; moving through the rows previews their places, choosing one opens it, Escape brings back what was. */
 export function searchCodebase(server: ServerConnection, log: Log): void {
   const picker = window.createQuickPick<PlaceItem>();
   const search = new LiveSearch(server, picker, log);
-  picker.title = "Search Codebase";
+  const preview = new PlacePreview(log);
+  const showTitle = () => {
+    picker.title = searchTitle(server.status.index);
+  };
+  showTitle();
+  const statusListener = server.onStatus(showTitle);
   picker.placeholder = "Symbol, words or a question";
   picker.onDidChangeValue((query) => search.changed(query.trim()));
+  // New rows make the first of them active, which is no move of the user's: editors must not flicker while typing.
+  let hasMoved = false;
+  picker.onDidChangeValue(() => {
+    hasMoved = false;
+  });
+  picker.onDidChangeActive(([item]) => {
+    hasMoved ||= item !== undefined && item !== picker.items[0];
+    if (hasMoved && item?.place !== undefined) preview.show(item.place);
+  });
+  let isChosen = false;
   picker.onDidAccept(() => {
     const place = picker.selectedItems[0]?.place;
     if (place === undefined) return;
+    isChosen = true;
+    preview.keep();
     picker.hide();
     inBackground(log, openPlace(place));
   });
   picker.onDidHide(() => {
     search.stop();
+    statusListener.dispose();
     picker.dispose();
+    if (!isChosen) preview.restore();
   });
   picker.show();
 }

@@ -215,6 +215,12 @@ function embeddingLine({ model, chunks, totalChunks, inUse, problem }: Embedding
   return inUse ? made : `${made}; the bundled embedder is used meanwhile`;
 }
 
+/** Over the search: says so while it can find only a part. */
+export function searchTitle(index: IndexStatus | undefined): string {
+  if (index?.phase !== "indexing" || index.files >= index.totalFiles) return "Search Codebase";
+  return `Search Codebase (${indexLine(index)})`;
+}
+
 function indexLine({ phase, files, totalFiles, chunks, bytes }: IndexStatus): string {
   if (phase === "off") return "off, see the log";
   if (phase === "indexing") return `indexing, ${count(files)} of ${count(totalFiles)} files so far`;

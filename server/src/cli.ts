@@ -15,6 +15,7 @@ import {
 import { ask, complete, doctor, prefill, search } from "./cli/commands.ts";
 import { edit } from "./cli/editCommand.ts";
 import { printable } from "./cli/format.ts";
+import { index } from "./cli/indexCommand.ts";
 import { map } from "./cli/mapCommand.ts";
 import { models } from "./cli/modelsCommand.ts";
 import { type Output, silentOutput, terminalOutput } from "./cli/output.ts";
@@ -33,6 +34,7 @@ const RUN: Record<CommandName, (context: CommandContext) => Promise<CommandResul
   doctor,
   edit,
   help,
+  index,
   map,
   models,
   prefill,

@@ -42,6 +42,7 @@ import { Documents } from "./documents.ts";
 import { Edit } from "./edit/edit.ts";
 import { EngineHost } from "./engineHost.ts";
 import { EmbeddingModel } from "./index/embeddingModel.ts";
+import { registerIndexRemoval } from "./index/indexRemoval.ts";
 import { IndexService, startIndexThread } from "./index/indexService.ts";
 import { ModelSession } from "./modelSession.ts";
 import { catalogue } from "./models/catalog.ts";
@@ -210,7 +211,7 @@ class FathomServer {
     new Screenshot(shared).register();
     const assertTrusted = () => this.#session.assertTrusted();
     this.#workspace.register(connection, assertTrusted);
-    registerWorkspaceSymbols(connection, { ...parts, assertTrusted });
+    registerWorkspaceSymbols(connection, { ...parts, providers: options.symbolProviders ?? [], assertTrusted });
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
     this.#gate.register(connection);
@@ -229,6 +230,7 @@ class FathomServer {
     registerDoctor(connection, reports);
     registerContextMap(connection, reports);
     registerSnapshotRequests(connection, reports);
+    registerIndexRemoval(connection, { ...reports, indexDir: join(storageDir, "index") });
     this.#status.register(connection);
     registerServerCommands(connection, (id) => this.#completion.accepted(id));
     this.#registerLifecycle();

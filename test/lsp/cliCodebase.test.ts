@@ -176,6 +176,19 @@ describe("command line about the codebase", () => {
     );
   });
 
+  it("removes the search index, which is made again by the next search", async () => {
+    assert.match((await run("search", "parseHeader")).stdout, /src\/parser\.ts/);
+    const first = await json(0, "index", "remove");
+    assert.deepEqual([first.removed, first.bytes > 0, first.inUse], [1, true, 0]);
+    // The tests before have searched other folders with the same storage; their indexes are still there.
+    assert.match((await run("index", "remove")).stdout, /^There is no search index\.\n$/);
+    assert.ok((await json(0, "index", "remove", "--all")).removed >= 1);
+    assert.equal((await json(0, "index", "remove", "--all")).removed, 0);
+    assert.match((await run("search", "parseHeader")).stdout, /src\/parser\.ts/);
+    assert.match((await run("index", "remove", "--yes")).stdout, /^Removed the search index of 1 workspace, /);
+    assert.equal((await run("index", "show")).code, 2);
+  });
+
   it("verifies every byte, names what is damaged with exit code 1, and reads it again", async () => {
     await json(0, "prefill");
     const sound = await run("snapshots", "verify");

@@ -4,7 +4,14 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "@lancedb/lancedb";
 import { FileChangeType, SymbolKind, type WorkspaceSymbol } from "vscode-languageserver-protocol/node";
-import { DoctorRequest, type Place, SearchRequest } from "../../server/src/protocol/messages.ts";
+import {
+  type AnswerEvent,
+  DoctorRequest,
+  type Place,
+  type RemoveIndexParams,
+  RemoveIndexRequest,
+  SearchRequest,
+} from "../../server/src/protocol/messages.ts";
 import { Session, type SessionOptions, withSession } from "./session.ts";
 
 const NO_MODEL = { model: { path: "", demo: false } };
@@ -46,6 +53,21 @@ describe("search over LSP while the index is built", () => {
         doneFiles.toSorted((a, b) => a - b),
       );
       assert.ok(doneFiles.some((files) => files > 0 && files < 150));
+    }));
+
+  it("says of the places of a question that they come from a part, once", () =>
+    inSession({ files: LARGE }, async (session) => {
+      const ask = () => session.ask({ turns: [{ role: "user", text: "uniqueName3" }] });
+      const early = await ask();
+      const note = /^The search index is still being built: these places come from \d+ of 150 files\./;
+      assert.match(early.outcome.notice ?? "", note);
+      const kinds = (events: readonly AnswerEvent[]) => events.map(({ kind }) => kind);
+      assert.deepEqual(kinds(early.events), ["places", "note"]);
+      await session.status(isReady);
+      const { outcome, events } = await ask();
+      assert.match(outcome.notice ?? "", /^No model is set/);
+      assert.deepEqual(kinds(events), ["places"]);
+      assert.equal(outcome.places[0]?.path, "src/file003.ts");
     }));
 
   it("takes a changed file in before the rest of a large workspace", () =>
@@ -118,6 +140,25 @@ describe("search over LSP after changes", () => {
       assert.deepEqual(await symbols("zebra"), []);
     }));
 
+  it("leaves symbols to what else finds them in the editor, once it works", () => {
+    const mixed = { ...files, "three.py": "def pangolin():\n    pass\n" };
+    const symbolProviders = [
+      { languages: ["typescript"], endings: ["ts"] },
+      { languages: ["go"], endings: ["go", "py"] },
+    ];
+    return inSession({ files: mixed, initialization: { symbolProviders } }, async (session) => {
+      const uris = async () => {
+        const found = await session.connection.sendRequest<WorkspaceSymbol[]>("workspace/symbol", { query: "pango" });
+        return found.map(({ location }) => location.uri).sort();
+      };
+      assert.deepEqual(await uris(), [session.uri("src/one.ts"), session.uri("three.py")]);
+      await session.open("src/two.ts", files["src/two.ts"]);
+      assert.deepEqual(await uris(), [session.uri("three.py")]);
+      await session.close("src/two.ts");
+      assert.equal((await uris()).length, 2);
+    });
+  });
+
   it("gives the editor's search for symbols nothing where that is switched off", () =>
     inSession({ files, settings: { ...NO_MODEL, search: { workspaceSymbols: false } } }, async (session) => {
       assert.deepEqual(await session.connection.sendRequest("workspace/symbol", { query: "pango" }), []);
@@ -175,6 +216,31 @@ describe("the index over LSP", () => {
     const ofNow = (rows: string[]) => rows.filter((row) => keys.has(JSON.parse(row).key));
     assert.deepEqual(ofNow(after.files), expected.files);
     assert.deepEqual(ofNow(after.chunks), expected.chunks);
+  });
+
+  it("is removed when the user says so, and made again by itself", async () => {
+    const session = await start({ files: MANY });
+    const remove = (params: RemoveIndexParams) => session.connection.sendRequest(RemoveIndexRequest.type, params);
+    const other = await start({ files: { "a.ts": "const a = 1;\n" }, storageDir: session.storageDir });
+    try {
+      await find(session, "x", { whole: true });
+      await find(other, "x", { whole: true });
+      const asked = find(session, "uniqueName7", { whole: true });
+      const { removed, bytes, inUse } = await remove({ all: true });
+      assert.deepEqual([removed, bytes > 10_000, inUse], [1, true, 1]);
+      assert.equal((await asked)[0]?.path, pathOf(7));
+      assert.equal((await find(session, "uniqueName399", { whole: true }))[0]?.path, pathOf(399));
+      assert.match(await indexRow(session), /^400 files, .* on disk; 400 files parsed since the start$/);
+      await other.stop();
+      assert.equal((await remove({})).removed, 1);
+      await find(session, "x", { whole: true });
+      assert.equal(readdirSync(join(session.storageDir, "index")).length, 2);
+      assert.equal((await remove({ all: true })).removed, 2);
+      assert.equal((await find(session, "uniqueName8", { whole: true }))[0]?.path, pathOf(8));
+    } finally {
+      await session.end();
+      other.removeFolders();
+    }
   });
 
   it("works from memory where its folder cannot be made, and says so once", async () => {

@@ -10,9 +10,17 @@ import type { Documents } from "../documents.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { promptText } from "../promptTexts.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
-import { type AnswerEvent, type ChatOutcome, type ChatParams, ChatRequest, type Place } from "../protocol/messages.ts";
+import {
+  type AnswerEvent,
+  type ChatOutcome,
+  type ChatParams,
+  ChatRequest,
+  type IndexStatus,
+  type Place,
+} from "../protocol/messages.ts";
 import { answerStream, cutOffNote, handle, joinNotes, RequestError } from "../requests.ts";
 import type { SettingsStore } from "../settingsStore.ts";
+import type { StatusBoard } from "../statusBoard.ts";
 import { ChatPrompt, type Excerpt } from "./chatPrompt.ts";
 import { fitConversation } from "./fitConversation.ts";
 
@@ -31,6 +39,7 @@ export interface ChatOptions {
   engine: Engine;
   session: ModelSession;
   settings: SettingsStore;
+  status: Pick<StatusBoard, "current">;
   documents: Documents;
   workspace: Workspace;
   reader: WorkspaceReader;
@@ -56,21 +65,23 @@ export class Chat {
   }
 
   async #answer(params: ChatParams, send: (event: AnswerEvent) => void, signal: AbortSignal): Promise<ChatOutcome> {
-    const { session, workspace, focus } = this.#options;
+    const { session, workspace, focus, status } = this.#options;
     session.assertTrusted();
     const question = params.turns.at(-1);
     if (question?.role !== "user" || question.text.trim() === "") {
       throw new RequestError(FathomErrorCodes.badRequest, "There is no question to answer.");
     }
     const places = await workspace.search(question.text, PLACES_SHOWN);
+    const indexNote = halfBuiltNote(status.current.index);
     send({ kind: "places", places });
+    if (indexNote !== undefined) send({ kind: "note", text: indexNote });
     await focus.mention(question.text);
     const result = await this.#generate(params, places, send, signal);
-    if (result === undefined) return withoutModel(places);
+    if (result === undefined) return withoutModel(places, indexNote);
     const note = partialNote(result);
     if (note !== undefined) send({ kind: "note", text: note });
     const { text, stopReason, figures } = result;
-    const notice = joinNotes(session.notice, note, cutOffNote(stopReason));
+    const notice = joinNotes(session.notice, indexNote, note, cutOffNote(stopReason));
     return { text, stopReason, figures, places, notice };
   }
 
@@ -165,9 +176,16 @@ export class Chat {
   }
 }
 
-function withoutModel(places: Place[]): ChatOutcome {
-  const notice = "No model is set, so these places are the answer. Choose or download a model with Get Model….";
-  return { text: "", stopReason: "end", places, notice };
+function withoutModel(places: Place[], indexNote: string | undefined): ChatOutcome {
+  const reason = "No model is set, so these places are the answer. Choose or download a model with Get Model….";
+  return { text: "", stopReason: "end", places, notice: joinNotes(indexNote, reason) };
+}
+
+/** A place that is missing may only be missing yet. */
+function halfBuiltNote(index: IndexStatus | undefined): string | undefined {
+  if (index?.phase !== "indexing" || index.files >= index.totalFiles) return undefined;
+  const [files, all] = [index.files, index.totalFiles].map((count) => count.toLocaleString("en"));
+  return `The search index is still being built: these places come from ${files} of ${all} files.`;
 }
 
 function partialNote(result: GenerateResult): string | undefined {

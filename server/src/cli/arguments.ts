@@ -41,7 +41,7 @@ const COMMAND_OPTIONS = {
   force: { type: "boolean", help: "Read again although nothing changed" },
   question: { type: "string", value: "TEXT", help: "Ask this instead of a question made from the code" },
   limit: { type: "string", value: "N", help: "Most places to show" },
-  all: { type: "boolean", help: "Every file of the map, or every snapshot" },
+  all: { type: "boolean", help: "Every file of the map, every snapshot, or every index" },
   yes: { type: "boolean", help: "Do not ask before removing" },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -91,6 +91,15 @@ export const COMMANDS = {
       "what is damaged; it fails if anything is.",
     options: ["all", "yes"],
     arguments: [0, Number.POSITIVE_INFINITY],
+  },
+  index: {
+    usage: "remove [--all]",
+    summary: "Remove the search index of this folder, or of all, from disk",
+    details:
+      "It is made again when something is searched. Removing asks first on a terminal. What another window or command uses " +
+      "is kept.",
+    options: ["all", "yes"],
+    arguments: [1, 1],
   },
   ask: {
     usage: "QUESTION",

@@ -49,6 +49,8 @@ export interface ConnectOptions {
   folder?: string;
   /** What differs from the defaults. */
   settings?: PartialSettings;
+  /** False: the server reads nothing of the folder and loads no model. Default true. */
+  trusted?: boolean;
   /** Folder for models and snapshots; default: the server's own. */
   storageDir?: string;
   /** Variables of the server process; default: those of this one. */
@@ -242,7 +244,7 @@ export class ServerClient {
   async initialize(options: ConnectOptions): Promise<void> {
     const { folder, storageDir } = options;
     const initializationOptions: InitializationOptions = {
-      trusted: true,
+      trusted: options.trusted ?? true,
       storageDir,
       settings: options.settings ?? {},
     };

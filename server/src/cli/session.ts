@@ -30,6 +30,8 @@ export interface ServerOptions {
   folder?: string;
   storageDir?: string;
   settings?: PartialSettings;
+  /** False: nothing of the folder is read, and no model is loaded. Default true. */
+  trusted?: boolean;
 }
 
 /** Runs work with a server of its own and ends it afterwards, whatever happens. */
@@ -44,6 +46,7 @@ export async function withServer<T>(
     folder: server.folder,
     storageDir: server.storageDir ?? absolute(options.storage),
     settings: server.settings ?? settingsFrom(options),
+    trusted: server.trusted,
     signal: context.signal,
     onMessage: (text) => output.remark(text),
     onLog: options.verbose ? (line) => output.remark(output.style("dim", line)) : undefined,

@@ -58,6 +58,8 @@ async function remove(context: CommandContext, client: ServerClient, ids: readon
   for (const each of removed) output.line(`Removed ${describe(each, known)}.`);
   if (removed.length === 0) output.line("There are no snapshots.");
   else if (removed.length > 1) output.line(`${amountText(removed)} in all.`);
+  if (options.all)
+    output.remark(output.style("dim", `The search keeps an index of its own: ${FATHOM} index remove --all`));
   return { exitCode: 0, json: { removed } };
 }
 

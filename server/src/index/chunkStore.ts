@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { BooleanQuery, type Connection, connect, Index, MatchQuery, Occur, type Table } from "@lancedb/lancedb";
 import type { Table as ArrowTable, Schema } from "apache-arrow";
+import { NativeWork } from "./nativeWork.ts";
 
 /**
  * The same copy of the module that LanceDB, which is CommonJS, uses: it takes tables of another copy apart and fails
@@ -87,6 +88,7 @@ export class ChunkStore {
   readonly #chunks: Table;
   readonly #files: Table;
   readonly #dim: number;
+  readonly #work = new NativeWork();
   #hasTerms: boolean;
   #hasVectors: boolean;
   /** Rows since the indexes were made or merged. */
@@ -127,36 +129,42 @@ export class ChunkStore {
   }
 
   /** All files whose chunks are whole; what a killed process left half-written is removed. */
-  async files(): Promise<StoredFile[]> {
-    const rows = (await this.#files.query().toArray()) as StoredFile[];
-    const counts = new Map<string, number>();
-    for (const { key } of await this.#chunks.query().select(["key"]).toArray()) {
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-    }
-    const whole = new Map<string, StoredFile>();
-    for (const { key, path, syntax, chunks } of rows) {
-      if ((counts.get(key) ?? 0) === chunks) whole.set(key, { key, path, syntax, chunks });
-    }
-    const keys = new Set([...counts.keys(), ...rows.map(({ key }) => key)]);
-    await this.remove([...keys].filter((key) => !whole.has(key)));
-    return [...whole.values()];
+  files(): Promise<StoredFile[]> {
+    return this.#work.run(async () => {
+      const rows = (await this.#files.query().toArray()) as StoredFile[];
+      const counts = new Map<string, number>();
+      for (const { key } of await this.#chunks.query().select(["key"]).toArray()) {
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
+      const whole = new Map<string, StoredFile>();
+      for (const { key, path, syntax, chunks } of rows) {
+        if ((counts.get(key) ?? 0) === chunks) whole.set(key, { key, path, syntax, chunks });
+      }
+      const keys = new Set([...counts.keys(), ...rows.map(({ key }) => key)]);
+      await this.remove([...keys].filter((key) => !whole.has(key)));
+      return [...whole.values()];
+    });
   }
 
   /** Adds files with all their chunks. A file counts only once both are there, so that a kill leaves nothing half. */
-  async add(files: readonly StoredFile[], chunks: readonly StoredChunk[]): Promise<void> {
-    if (chunks.length > 0) await this.#chunks.add(chunkTable(chunks, this.#dim));
-    if (files.length > 0) await this.#files.add(fileTable(files));
-    this.#unindexed += chunks.length;
-    this.#additions += 1;
+  add(files: readonly StoredFile[], chunks: readonly StoredChunk[]): Promise<void> {
+    return this.#work.run(async () => {
+      if (chunks.length > 0) await this.#chunks.add(chunkTable(chunks, this.#dim));
+      if (files.length > 0) await this.#files.add(fileTable(files));
+      this.#unindexed += chunks.length;
+      this.#additions += 1;
+    });
   }
 
   /** Removes everything of these keys. The file goes first: without it nothing vouches for the chunks. */
-  async remove(keys: readonly string[]): Promise<void> {
-    for (let start = 0; start < keys.length; start += KEYS_PER_STATEMENT) {
-      const some = keys.slice(start, start + KEYS_PER_STATEMENT).map(quoted);
-      await this.#files.delete(`key IN (${some.join(", ")})`);
-      await this.#chunks.delete(`key IN (${some.join(", ")})`);
-    }
+  remove(keys: readonly string[]): Promise<void> {
+    return this.#work.run(async () => {
+      for (let start = 0; start < keys.length; start += KEYS_PER_STATEMENT) {
+        const some = keys.slice(start, start + KEYS_PER_STATEMENT).map(quoted);
+        await this.#files.delete(`key IN (${some.join(", ")})`);
+        await this.#chunks.delete(`key IN (${some.join(", ")})`);
+      }
+    });
   }
 
   /**
@@ -168,16 +176,18 @@ export class ChunkStore {
   }
 
   /** Nearest by dot product. */
-  async searchVector(vector: Float32Array, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
-    if ((await this.count()) === 0) return [];
-    const query = this.#chunks
-      .vectorSearch(vector)
-      .distanceType("dot")
-      .select([...SHOWN, "_distance"])
-      .limit(limit);
-    if (this.#hasVectors) query.nprobes(PARTITIONS_LOOKED_AT);
-    const rows = await (where === undefined ? query : query.where(where)).toArray();
-    return rows.map((row) => found(row, 1 - row._distance));
+  searchVector(vector: Float32Array, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+    return this.#work.run(async () => {
+      if ((await this.count()) === 0) return [];
+      const query = this.#chunks
+        .vectorSearch(vector)
+        .distanceType("dot")
+        .select([...SHOWN, "_distance"])
+        .limit(limit);
+      if (this.#hasVectors) query.nprobes(PARTITIONS_LOOKED_AT);
+      const rows = await (where === undefined ? query : query.where(where)).toArray();
+      return rows.map((row) => found(row, 1 - row._distance));
+    });
   }
 
   /**
@@ -189,96 +199,110 @@ export class ChunkStore {
     return this.#match(terms, new BooleanQuery(all), limits);
   }
 
-  async #match(
+  #match(
     terms: readonly string[],
     wanted: MatchQuery | BooleanQuery,
     { limit, where }: SearchLimits,
   ): Promise<FoundChunk[]> {
-    if (terms.length === 0 || !this.#hasTerms) return [];
-    const query = this.#chunks
-      .query()
-      .fullTextSearch(wanted)
-      .select([...SHOWN, "_score"])
-      .limit(limit);
-    const rows = await (where === undefined ? query : query.where(where)).toArray();
-    return rows.map((row) => found(row, row._score));
+    return this.#work.run(async () => {
+      if (terms.length === 0 || !this.#hasTerms) return [];
+      const query = this.#chunks
+        .query()
+        .fullTextSearch(wanted)
+        .select([...SHOWN, "_score"])
+        .limit(limit);
+      const rows = await (where === undefined ? query : query.where(where)).toArray();
+      return rows.map((row) => found(row, row._score));
+    });
   }
 
   /** Chunks with this text in any case, in no order; looks into every chunk. */
-  async containing(text: string, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
-    const isIn = `strpos(lower(text), ${quoted(text.toLowerCase())}) > 0`;
-    const rows = await this.#chunks
-      .query()
-      .where(where === undefined ? isIn : `(${where}) AND ${isIn}`)
-      .select(SHOWN)
-      .limit(limit)
-      .toArray();
-    return rows.map((row) => found(row, 0));
+  containing(text: string, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+    return this.#work.run(async () => {
+      const isIn = `strpos(lower(text), ${quoted(text.toLowerCase())}) > 0`;
+      const rows = await this.#chunks
+        .query()
+        .where(where === undefined ? isIn : `(${where}) AND ${isIn}`)
+        .select(SHOWN)
+        .limit(limit)
+        .toArray();
+      return rows.map((row) => found(row, 0));
+    });
   }
 
   /** The chunks of these files, in no order. */
-  async chunksOf(keys: readonly string[]): Promise<FoundChunk[]> {
-    if (keys.length === 0) return [];
-    const rows = await this.#chunks
-      .query()
-      .where(`key IN (${keys.map(quoted).join(", ")})`)
-      .select(SHOWN)
-      .toArray();
-    return rows.map((row) => found(row, 0));
+  chunksOf(keys: readonly string[]): Promise<FoundChunk[]> {
+    return this.#work.run(async () => {
+      if (keys.length === 0) return [];
+      const rows = await this.#chunks
+        .query()
+        .where(`key IN (${keys.map(quoted).join(", ")})`)
+        .select(SHOWN)
+        .toArray();
+      return rows.map((row) => found(row, 0));
+    });
   }
 
   /** Up to so many vectors, from all parts of the table. */
-  async sampleVectors(most: number): Promise<Float32Array[]> {
-    const rows = await this.count();
-    const size = Math.ceil(most / SAMPLED_PARTS);
-    const vectors: Float32Array[] = [];
-    for (let part = 0; part < SAMPLED_PARTS; part++) {
-      const offset = Math.floor((part * rows) / SAMPLED_PARTS);
-      const limit = Math.min(size, Math.floor(((part + 1) * rows) / SAMPLED_PARTS) - offset);
-      if (limit === 0) continue;
-      const found = await this.#chunks.query().select(["vector"]).offset(offset).limit(limit).toArray();
-      for (const { vector } of found) vectors.push(Float32Array.from(vector as Iterable<number>));
-    }
-    return vectors.slice(0, most);
+  sampleVectors(most: number): Promise<Float32Array[]> {
+    return this.#work.run(async () => {
+      const rows = await this.count();
+      const size = Math.ceil(most / SAMPLED_PARTS);
+      const vectors: Float32Array[] = [];
+      for (let part = 0; part < SAMPLED_PARTS; part++) {
+        const offset = Math.floor((part * rows) / SAMPLED_PARTS);
+        const limit = Math.min(size, Math.floor(((part + 1) * rows) / SAMPLED_PARTS) - offset);
+        if (limit === 0) continue;
+        const found = await this.#chunks.query().select(["vector"]).offset(offset).limit(limit).toArray();
+        for (const { vector } of found) vectors.push(Float32Array.from(vector as Iterable<number>));
+      }
+      return vectors.slice(0, most);
+    });
   }
 
   /** Drops the tables of all embedding models but this one. */
-  async dropOtherModels(embedder: string): Promise<void> {
-    for (const name of await this.#connection.tableNames()) {
-      if (name.includes(`_${MODEL}`) && !name.endsWith(`_${embedder}`)) await this.#connection.dropTable(name);
-    }
+  dropOtherModels(embedder: string): Promise<void> {
+    return this.#work.run(async () => {
+      for (const name of await this.#connection.tableNames()) {
+        if (name.includes(`_${MODEL}`) && !name.endsWith(`_${embedder}`)) await this.#connection.dropTable(name);
+      }
+    });
   }
 
   count(): Promise<number> {
-    return this.#chunks.countRows();
+    return this.#work.run(() => this.#chunks.countRows());
   }
 
   /**
    * Makes the indexes that are missing, and merges what was added since, if it is worth it.
    * @param force Merge however little there is.
    */
-  async tidy({ force = false } = {}): Promise<void> {
-    const rows = await this.count();
-    if (rows === 0) return;
-    if (!this.#hasTerms) {
-      await this.#chunks.createIndex("terms", { config: Index.fts(TERMS) });
-      this.#hasTerms = true;
-    }
-    if (!this.#hasVectors && rows >= VECTOR_INDEX_ROWS) {
-      const numPartitions = Math.ceil(rows / ROWS_PER_PARTITION);
-      const config = Index.ivfFlat({ numPartitions, distanceType: "dot", ...TRAINING });
-      await this.#chunks.createIndex("vector", { config });
-      this.#hasVectors = true;
-    }
-    if (!force && this.#unindexed < UNINDEXED_ROWS && this.#additions < UNMERGED_ADDITIONS) return;
-    this.#unindexed = 0;
-    this.#additions = 0;
-    const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
-    await this.#chunks.optimize({ cleanupOlderThan });
-    await this.#files.optimize({ cleanupOlderThan });
+  tidy({ force = false } = {}): Promise<void> {
+    return this.#work.run(async () => {
+      const rows = await this.count();
+      if (rows === 0) return;
+      if (!this.#hasTerms) {
+        await this.#chunks.createIndex("terms", { config: Index.fts(TERMS) });
+        this.#hasTerms = true;
+      }
+      if (!this.#hasVectors && rows >= VECTOR_INDEX_ROWS) {
+        const numPartitions = Math.ceil(rows / ROWS_PER_PARTITION);
+        const config = Index.ivfFlat({ numPartitions, distanceType: "dot", ...TRAINING });
+        await this.#chunks.createIndex("vector", { config });
+        this.#hasVectors = true;
+      }
+      if (!force && this.#unindexed < UNINDEXED_ROWS && this.#additions < UNMERGED_ADDITIONS) return;
+      this.#unindexed = 0;
+      this.#additions = 0;
+      const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
+      await this.#chunks.optimize({ cleanupOlderThan });
+      await this.#files.optimize({ cleanupOlderThan });
+    });
   }
 
+  /** Waits for everything under way. */
   async close(): Promise<void> {
+    await this.#work.end();
     this.#chunks.close();
     this.#files.close();
     this.#connection.close();

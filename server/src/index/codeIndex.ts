@@ -159,9 +159,13 @@ export class CodeIndex {
     return this.#engine.fused(...question);
   }
 
-  /** Symbols for a query typed letter by letter (`SymbolTable.find`). */
-  symbols(query: string, limit: number): SymbolEntry[] {
-    return this.#symbols.find(query.trim(), limit);
+  /**
+   * Symbols for a query typed letter by letter (`SymbolTable.find`).
+   * @param without Endings of files whose symbols are not wanted.
+   */
+  symbols(query: string, limit: number, without: readonly string[] = []): SymbolEntry[] {
+    const isWanted = ({ path }: SymbolEntry) => !without.includes(fileEnding(path));
+    return this.#symbols.find(query.trim(), limit, isWanted);
   }
 
   /** Definitions of exactly these names. */

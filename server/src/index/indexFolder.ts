@@ -47,6 +47,12 @@ export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
   return inMemory(options, reason);
 }
 
+/** @returns True if another process that runs has the folder. */
+export function isUsedElsewhere(folder: string): boolean {
+  const owner = Number(readOwner(join(folder, OWNER_FILE)));
+  return owner !== process.pid && isRunning(owner);
+}
+
 /** Lets another process have the folder. */
 export function release(folder: string): void {
   rmSync(join(folder, OWNER_FILE), { force: true });
@@ -90,8 +96,7 @@ function take(folder: string): string | undefined {
   const file = join(folder, OWNER_FILE);
   try {
     mkdirSync(folder, { recursive: true });
-    const owner = Number(readOwner(file));
-    if (owner !== process.pid && isRunning(owner)) return "another window or command uses the one on disk";
+    if (isUsedElsewhere(folder)) return "another window or command uses the one on disk";
     writeFileSync(file, String(process.pid));
     return undefined;
   } catch (error) {

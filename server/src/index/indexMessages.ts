@@ -44,6 +44,13 @@ export interface EmbedTexts {
   role: "query" | "document";
 }
 
+export interface SymbolsCall {
+  query: string;
+  limit: number;
+  /** Endings of files, without dots, whose symbols are not wanted. */
+  without?: readonly string[];
+}
+
 export interface IndexReport extends IndexStatistics {
   totalFiles: number;
   /** Size on disk, bytes; 0 if the index is kept in memory. */
@@ -57,7 +64,7 @@ export interface IndexCalls {
   put: { params: { texts: readonly IndexedText[] }; result: null };
   remove: { params: { paths: readonly string[] }; result: null };
   search: { params: SearchCall; result: Place[] };
-  symbols: { params: { query: string; limit: number }; result: SymbolEntry[] };
+  symbols: { params: SymbolsCall; result: SymbolEntry[] };
   /** Definitions of exactly these names. */
   named: { params: { names: readonly string[] }; result: SymbolEntry[] };
   /** Paths of the files that this one imports. */

@@ -14,6 +14,7 @@ import type {
   IndexSource,
   IndexThreadOptions,
   SearchCall,
+  SymbolsCall,
   ToIndexThread,
 } from "./indexMessages.ts";
 import type { SymbolEntry } from "./symbolTable.ts";
@@ -28,6 +29,7 @@ const CLOSE_MS = 1500;
 const LANCE_THREADS = "4";
 
 const SHUTTING_DOWN = "Fathom is shutting down.";
+const RESTARTING = "The search index is being removed already.";
 
 /** The part of a worker that is used. */
 export type IndexThread = Pick<Worker, "postMessage" | "terminate"> & {
@@ -76,8 +78,10 @@ export class IndexService {
   readonly #embeds = new Map<number, AbortController>();
   #status: IndexStatus = { phase: "ready", files: 0, totalFiles: 0, chunks: 0 };
   #crashes = 0;
-  /** Between a crash and the next start. */
+  /** Between the end of a thread and the start of the next one. */
   #isWaiting = false;
+  /** The thread ends because it was told so; what it cannot answer any more is asked of the next one. */
+  #isRestarting = false;
   #failure: string | undefined;
   #isDisposed = false;
 
@@ -120,8 +124,8 @@ export class IndexService {
     return this.#call("search", () => call, signal);
   }
 
-  symbols(query: string, limit: number, signal?: AbortSignal): Promise<SymbolEntry[]> {
-    return this.#call("symbols", () => ({ query, limit }), signal);
+  symbols(call: SymbolsCall, signal?: AbortSignal): Promise<SymbolEntry[]> {
+    return this.#call("symbols", () => call, signal);
   }
 
   /** Definitions of exactly these names, in the order of the names. */
@@ -148,19 +152,45 @@ export class IndexService {
     return this.#call("statistics", () => null);
   }
 
-  /** Ends the thread; calls under way are rejected. */
+  /**
+   * Ends the thread; calls under way are rejected. One that is late is left to the end of the process: ended in the middle
+   * of LanceDB's work, it would take the process down before the client has its answer.
+   */
   async dispose(): Promise<void> {
     const closed = this.#thread === undefined ? undefined : this.#call("close", () => null).catch(() => undefined);
     this.#isDisposed = true;
     // What is cut off is computed again.
     let stopWaiting = () => {};
-    const late = new Promise<void>((resolve) => {
-      stopWaiting = this.#options.clock.after(CLOSE_MS, resolve);
+    const late = new Promise<"late">((resolve) => {
+      stopWaiting = this.#options.clock.after(CLOSE_MS, () => resolve("late"));
     });
-    await Promise.race([closed, late]);
+    const ended = await Promise.race([closed, late]);
     stopWaiting();
-    await this.#thread?.terminate();
+    if (ended !== "late") await this.#thread?.terminate();
     this.#rejectAll(SHUTTING_DOWN);
+  }
+
+  /**
+   * Ends the thread, and starts it again with the workspace as it is then if there was one. What failed before is forgotten.
+   * @param meanwhile Has the folder of the index to itself.
+   * @throws What `meanwhile` throws, once the thread is started again.
+   */
+  async restart(meanwhile: () => Promise<void>): Promise<void> {
+    if (this.#isDisposed || this.#isRestarting) throw new Error(this.#isDisposed ? SHUTTING_DOWN : RESTARTING);
+    this.#isWaiting = true;
+    this.#isRestarting = true;
+    if (this.#thread !== undefined) {
+      await this.#call("close", () => null).catch(() => undefined);
+      await this.#thread?.terminate();
+    }
+    this.#failure = undefined;
+    this.#crashes = 0;
+    try {
+      await meanwhile();
+    } finally {
+      this.#isRestarting = false;
+      this.#startAgain();
+    }
   }
 
   #choose(choice: EmbeddingChoice | undefined, embedding: IndexStatus["embedding"]): void {
@@ -237,6 +267,7 @@ export class IndexService {
     else {
       // Of a call that was taken back nothing is known any more.
       const call = this.#calls.get(message.id);
+      if (this.#isRestarting && "error" in message && call?.method !== "close") return;
       this.#calls.delete(message.id);
       // Without it nothing can be found, and the next attempt would end in the same way.
       if ("error" in message && call?.method === "collect") this.#giveUp(message.error);
@@ -268,7 +299,7 @@ export class IndexService {
     for (const controller of this.#embeds.values()) controller.abort();
     this.#embeds.clear();
     if (this.#isDisposed) this.#rejectAll(SHUTTING_DOWN);
-    if (this.#isDisposed || this.#failure !== undefined) return;
+    if (this.#isDisposed || this.#isRestarting || this.#failure !== undefined) return;
     this.#crashes += 1;
     const waitMs = BACKOFF_MS[this.#crashes - 1];
     if (waitMs === undefined) {

@@ -158,9 +158,9 @@ function handlersFor({ index, store, folder }: OpenedIndex): Handlers {
       await indexer.settled(whole, signal);
       return index.search(query, { limit, focus, signal });
     },
-    symbols: async ({ query, limit }, signal) => {
+    symbols: async ({ query, limit, without }, signal) => {
       await indexer.settled(false, signal);
-      return index.symbols(query, limit);
+      return index.symbols(query, limit, without);
     },
     named: async ({ names }, signal) => {
       await indexer.settled(false, signal);

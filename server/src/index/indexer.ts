@@ -63,8 +63,6 @@ export class Indexer {
   #nextTidyChunks = FIRST_TIDY_CHUNKS;
   /** Nothing is put while unused files are removed. */
   #forgetting: Promise<void> = Promise.resolve();
-  /** The store must not be closed under it. */
-  #tidying: Promise<unknown> = Promise.resolve();
   #stopQuiet: () => void = () => {};
   #isClosed = false;
 
@@ -101,6 +99,8 @@ export class Indexer {
         ...(text !== undefined && { text }),
       });
     }
+    // How much there is to do is known before the first of it is done.
+    this.#tell();
     this.#work();
   }
 
@@ -135,7 +135,7 @@ export class Indexer {
     return this.#until(() => (all ? this.#isDone : this.#hasChanges), signal);
   }
 
-  /** Ends after the batches under way, and after what is being put in order. */
+  /** Ends after the batches under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopQuiet();
@@ -143,7 +143,6 @@ export class Indexer {
     this.#rest.clear();
     await this.#until(() => this.#lanes === 0, new AbortController().signal);
     await this.#forgetting;
-    await this.#tidying;
   }
 
   get #isDone(): boolean {
@@ -250,12 +249,10 @@ export class Indexer {
   }
 
   /** Never rejects: without it, searches are slower and everything is found all the same. */
-  #tidy(): Promise<void> {
+  async #tidy(): Promise<void> {
     const { index, onTrouble } = this.#options;
     this.#nextTidyChunks = Math.max(FIRST_TIDY_CHUNKS, NEXT_TIDY * index.statistics.chunks);
-    const tidied = index.tidy().catch((error: unknown) => onTrouble(`The search index could not be tidied: ${error}`));
-    this.#tidying = Promise.all([this.#tidying, tidied]);
-    return tidied;
+    await index.tidy().catch((error: unknown) => onTrouble(`The search index could not be tidied: ${error}`));
   }
 
   #putInOrder(): void {

@@ -17,6 +17,8 @@ export const SCORES = {
   nameWords: 6,
   literal: 9,
   text: 5,
+  /** On top of it: the whole name of several words stands there and nothing of that name is defined. */
+  undefinedName: 4,
   /** For each word of the query in the path of the file. */
   pathWord: 0.5,
 } as const;
@@ -27,8 +29,11 @@ const TEST_PATH =
   /(?:^|\/)(?:tests?|specs?|__tests__|fixtures?|mocks?)\/|[._-](?:test|spec)\.[^/]*$|(?:^|\/)test_[^/]*$/i;
 const TEST_STEMS = ["test", "spec", "fixtur", "mock"].map(stem);
 
-/** Places of one file before the other files get their turn. */
-const FIRST_PLACES_PER_FILE = 2;
+/**
+ * Places of one file before the other files get their turn. Chosen on the tune half of the retrieval bench: of 100 questions
+ * by documentation 55 have their answer among the first ten with two, 59 with three, 60 with four, which crowd a short list.
+ */
+const FIRST_PLACES_PER_FILE = 3;
 const PREVIEW_CHARS = 160;
 
 export interface RankedFile {
@@ -58,7 +63,7 @@ export interface Hit {
  * @param hits All hits, in any order.
  * @param stems Stems of the query's words.
  * @param limit Most places to return.
- * @returns Best first; at most two of a file before the other files had their turn. Equals by path and line.
+ * @returns Best first; at most three of a file before the other files had their turn. Equals by path and line.
  */
 export function rankPlaces(hits: readonly Hit[], stems: ReadonlySet<string>, limit: number): Place[] {
   const merged = mergeHits([...hits].sort(compareHits));

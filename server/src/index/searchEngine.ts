@@ -7,9 +7,9 @@ import type { FileGraph } from "./fileGraph.ts";
 import { conditionOf, matchesFilters, type QueryFilters, splitFilters } from "./filters.ts";
 import { type Fused, fuse } from "./fusion.ts";
 import { type Hit, rankPlaces, SCORES } from "./placeRanking.ts";
-import { type PathQuery, parseQuery, type Query } from "./query.ts";
+import { type PathQuery, parseQuery, type Query, type QueryWord } from "./query.ts";
 import { compareEntries, type SymbolEntry, type SymbolTable } from "./symbolTable.ts";
-import { compoundsOf, tellingTerms, termsOf } from "./terms.ts";
+import { compoundsOf, tellingTerms, termsOf, wholeTerm } from "./terms.ts";
 import { IDENTIFIER, partsOf, stem } from "./words.ts";
 
 /** Candidates of each kind; ranking beyond them would not be seen. */
@@ -66,6 +66,17 @@ export interface SearchOptions {
   signal?: AbortSignal;
 }
 
+/** A word of a question, for comparing it with texts. */
+interface WantedWord {
+  text: string;
+  /** Terms of its words. */
+  parts: readonly string[];
+  /** The term of a name of several words. */
+  whole: string | undefined;
+  /** It is such a name, and nothing is called so. */
+  isUndefined: boolean;
+}
+
 export class SearchEngine {
   readonly #options: SearchEngineOptions;
 
@@ -76,7 +87,7 @@ export class SearchEngine {
   /**
    * @param text A name, words, a question; "quoted text" is searched as it stands, paths are recognised, and
    *   `path:`, `lang:` and `symbol:` narrow the search.
-   * @returns Places, best first; at most two of a file before the other files had their turn.
+   * @returns Places, best first; at most three of a file before the other files had their turn.
    */
   async search(text: string, options: SearchOptions = {}): Promise<Place[]> {
     const { limit = DEFAULT_LIMIT } = options;
@@ -157,27 +168,34 @@ export class SearchEngine {
     const chunks = (await this.fused(text, focus, {}, filters, signal)).slice(0, MAX_TEXT_HITS);
     const best = chunks[0]?.score ?? 1;
     const stems = new Set(query.words.flatMap((word) => word.stems));
-    const wanted = new Map(query.words.map(({ text: word }) => [word, new Set(termsOf(word))]));
+    const wanted = query.words.map((word) => this.#wantedWord(word));
     return chunks
       .map((chunk) => this.#textHit(chunk, (SCORES.text * chunk.score) / best, wanted, stems))
       .filter((hit) => hit !== undefined);
   }
 
+  #wantedWord({ text, compound }: QueryWord): WantedWord {
+    const whole = compound ? wholeTerm(text) : undefined;
+    const isUndefined = compound && this.#options.symbols.named(text).length === 0;
+    return { text, parts: termsOf(text).filter((term) => term !== whole), whole, isUndefined };
+  }
+
   /** @returns Undefined if it has neither a word of the question nor its meaning. */
-  #textHit(
-    chunk: Fused,
-    score: number,
-    wanted: ReadonlyMap<string, ReadonlySet<string>>,
-    stems: ReadonlySet<string>,
-  ): Hit | undefined {
+  #textHit(chunk: Fused, score: number, wanted: readonly WantedWord[], stems: ReadonlySet<string>): Hit | undefined {
     const file = this.#options.files.get(chunk.path)!;
     const inChunk = new Set(termsOf(`${chunk.path} ${chunk.symbol} ${chunk.text}`));
-    const words = [...wanted].filter(([, parts]) => [...parts].some((part) => inChunk.has(part))).map(([word]) => word);
-    if (words.length === 0 && chunk.similarity < LEAST_SIMILARITY) return undefined;
+    const hasWhole = ({ whole }: WantedWord) => whole !== undefined && inChunk.has(whole);
+    const found = wanted.flatMap((word) => {
+      const parts = word.parts.filter((part) => inChunk.has(part));
+      if (hasWhole(word) || (parts.length > 0 && word.whole === undefined)) return [word.text];
+      return parts.length > 0 ? [parts.join(" ")] : [];
+    });
+    if (found.length === 0 && chunk.similarity < LEAST_SIMILARITY) return undefined;
     const reason =
-      words.length > 0 ? `${countWords(words.length)} of the query: ${words.join(", ")}` : "close in meaning";
-    const place = this.#placeIn(chunk, words.length === 0 ? new Set() : stems);
-    return { kind: "text", file, ...place, score, reason };
+      found.length > 0 ? `${countWords(found.length)} of the query: ${found.join(", ")}` : "close in meaning";
+    const place = this.#placeIn(chunk, found.length === 0 ? new Set() : stems);
+    const isUndefinedName = wanted.some((word) => word.isUndefined && hasWhole(word));
+    return { kind: "text", file, ...place, score: score + (isUndefinedName ? SCORES.undefinedName : 0), reason };
   }
 
   /** Where in a chunk to look: the definition around the line with most words of the question, else some lines around it. */
@@ -250,8 +268,10 @@ export class SearchEngine {
     const raise = (entry: SymbolEntry, score: number, reason: string) =>
       best.set(entry, { score: Math.max(score, best.get(entry)?.score ?? 0), reason });
     for (const { text, compound } of query.words) {
-      const surelyName = query.words.length === 1 || compound;
-      for (const entry of surelyName ? symbols.beginningWith(text) : []) {
+      const isAlone = query.words.length === 1;
+      const surelyName = isAlone || compound;
+      // The beginning of a name is typed alone; among other words it stands for itself.
+      for (const entry of isAlone ? symbols.beginningWith(text) : []) {
         raise(entry, SCORES.prefix + text.length / entry.name.length, `symbol ${entry.name} begins with ${text}`);
       }
       for (const entry of symbols.named(text)) {

@@ -97,9 +97,10 @@ export class SymbolTable {
    * find `parseHeader`), then anywhere inside.
    * @param query Part of a name; empty matches all.
    * @param limit Most entries to return.
+   * @param isWanted Others do not count.
    * @returns Best first; equals by length of the name, then name, path and line.
    */
-  find(query: string, limit: number): SymbolEntry[] {
+  find(query: string, limit: number, isWanted: (entry: SymbolEntry) => boolean = () => true): SymbolEntry[] {
     const ranked: { name: Name; rank: number }[] = [];
     for (const name of this.#names.values()) {
       const match = matchName(name.name, query);
@@ -109,7 +110,7 @@ export class SymbolTable {
     const found: SymbolEntry[] = [];
     for (const { name } of ranked) {
       if (found.length >= limit) break;
-      found.push(...[...name.entries].sort(compareEntries));
+      found.push(...name.entries.filter(isWanted).sort(compareEntries));
     }
     return found.slice(0, limit);
   }

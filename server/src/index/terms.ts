@@ -55,7 +55,7 @@ export function compoundsOf(text: string): string[] {
 }
 
 /** The term of an identifier as a whole, whatever its capitals. */
-function wholeTerm(identifier: string): string {
+export function wholeTerm(identifier: string): string {
   return WHOLE + identifier.toLowerCase();
 }
 

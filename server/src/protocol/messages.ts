@@ -367,6 +367,25 @@ export const SearchRequest = {
   type: new ProtocolRequestType<SearchParams, Place[], never, void, void>("fathom/search"),
 };
 
+export interface RemoveIndexParams {
+  /** Those of all workspaces; else that of this one. */
+  all?: boolean;
+}
+
+export interface RemoveIndexOutcome {
+  /** Workspaces whose index was removed. */
+  removed: number;
+  /** Bytes that they took on disk. */
+  bytes: number;
+  /** Workspaces whose index another window or command uses: they are kept. */
+  inUse: number;
+}
+
+/** Client → server: remove what the search has kept on disk; what is open is indexed anew at once. */
+export const RemoveIndexRequest = {
+  type: new ProtocolRequestType<RemoveIndexParams, RemoveIndexOutcome, never, void, void>("fathom/removeIndex"),
+};
+
 /** A model the user can choose: from the catalogue, imported, or the demo model. */
 export interface ModelChoice {
   id: string;
@@ -432,6 +451,14 @@ export const TrustGrantedNotification = {
   type: new NotificationType<null>("fathom/trustGranted"),
 };
 
+/** Something else in the editor that finds symbols of the workspace, once a document of one of its languages was opened. */
+export interface SymbolProvider {
+  /** Ids of languages. */
+  languages: string[];
+  /** Endings of its files, without dots. */
+  endings: string[];
+}
+
 /** What the client tells in `initializationOptions`. */
 export interface InitializationOptions {
   /** False: no model runs on this workspace until TrustGrantedNotification. Default true. */
@@ -440,6 +467,8 @@ export interface InitializationOptions {
   storageDir?: string;
   /** True: the client answers `fathom/definitions`. */
   definitions?: boolean;
+  /** What else answers `workspace/symbol` in this editor: its files are left to it while it works. */
+  symbolProviders?: SymbolProvider[];
   /** Settings for clients without `workspace/configuration`, in the shape of `FathomSettings`. */
   settings?: unknown;
 }

@@ -5,6 +5,7 @@ import {
   headline,
   holdSentence,
   readingLine,
+  searchTitle,
   stateLine,
   statusFacts,
 } from "../../../extension/src/statusText.ts";
@@ -179,5 +180,16 @@ describe("the search index", () => {
     assert.equal(shown(half), "1,200 of 2,400 chunks have a vector of small; the bundled embedder is used meanwhile");
     assert.equal(shown({ ...half, chunks: 2400, inUse: true }), "2,400 of 2,400 chunks have a vector of small");
     assert.equal(shown({ ...half, problem: "It is gone." }), "It is gone.");
+  });
+});
+
+describe("the title of the search", () => {
+  const index = { phase: "indexing" as const, files: 120, totalFiles: 1400, chunks: 900 };
+
+  it("says how much can be found while that is a part", () => {
+    assert.equal(searchTitle(index), "Search Codebase (indexing, 120 of 1,400 files so far)");
+    for (const whole of [undefined, { ...index, files: 1400 }, { ...index, phase: "ready" as const }]) {
+      assert.equal(searchTitle(whole), "Search Codebase");
+    }
   });
 });

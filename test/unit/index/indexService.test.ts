@@ -14,6 +14,7 @@ import { FakeClock } from "../../fakes/fakeClock.ts";
 type Event = "message" | "error" | "exit";
 
 class FakeThread {
+  isTerminated = false;
   readonly sent: ToIndexThread[] = [];
   readonly #listeners = new Map<Event, (value?: unknown) => void>();
 
@@ -26,6 +27,7 @@ class FakeThread {
   }
 
   async terminate(): Promise<number> {
+    this.isTerminated = true;
     this.#listeners.get("exit")?.();
     return 0;
   }
@@ -227,6 +229,52 @@ describe("the index service", () => {
     assert.equal(play.service.failure, undefined);
   });
 
+  it("starts anew when it is told to, with the folder free in between, and asks again what was not answered", async () => {
+    const play = new Play();
+    void play.collect();
+    await play.collected();
+    const found = play.search("x");
+    const searchId = play.thread.idOf("search");
+    const order: string[] = [];
+    const restarted = play.service.restart(async () => void order.push(`free ${play.threads.length}`));
+    await assert.rejects(
+      play.service.restart(async () => {}),
+      /being removed already/,
+    );
+    // What is asked meanwhile waits for the next thread, and so does what this one cannot answer any more.
+    const later = play.search("y");
+    play.thread.say({ id: searchId, error: "The search index is closed." });
+    play.thread.answer("close", null);
+    await restarted;
+    assert.deepEqual([order, play.threads.length], [["free 1"], 2]);
+    assert.deepEqual(play.thread.methods, ["collect", "search", "search"]);
+    play.thread.answer("search", [PLACE]);
+    assert.deepEqual(await found, [PLACE]);
+    const last = play.thread.sent.at(-1)!;
+    play.thread.say({ id: "id" in last ? last.id : -1, result: [] });
+    assert.deepEqual(await later, []);
+    assert.deepEqual(play.notices, []);
+    await play.clock.pass(1e6);
+    assert.equal(play.threads.length, 2);
+  });
+
+  it("forgets when it is started anew why it was off, and starts no thread without a workspace", async () => {
+    const play = new Play();
+    let isFree = false;
+    await play.service.restart(async () => {
+      isFree = true;
+    });
+    assert.deepEqual([isFree, play.threads.length], [true, 0]);
+    const collected = play.collect();
+    play.thread.say({ id: play.thread.idOf("collect"), error: "no room" });
+    await assert.rejects(collected, /no room/);
+    const restarted = play.service.restart(async () => assert.fail("cannot be removed"));
+    await assert.rejects(restarted, /cannot be removed/);
+    assert.equal(play.service.failure, undefined);
+    assert.deepEqual(play.thread.methods, ["collect"]);
+    assert.equal(play.threads.length, 2);
+  });
+
   it("lets the thread put everything away when it ends, and rejects what is under way", async () => {
     const play = new Play();
     void play.collect();
@@ -239,13 +287,14 @@ describe("the index service", () => {
     assert.equal(play.threads.length, 1);
   });
 
-  it("ends a thread that does not end itself", async () => {
+  it("waits only so long for a thread that does not end, and leaves it what it is doing", async () => {
     const play = new Play();
     const collected = play.collect();
     const ended = play.service.dispose();
     await play.clock.pass(1500);
     await ended;
     await assert.rejects(collected, /shutting down/);
+    assert.equal(play.thread.isTerminated, false);
   });
 
   describe("with an embedding model", () => {

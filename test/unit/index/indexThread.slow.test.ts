@@ -12,12 +12,16 @@ import { Documents } from "../../../server/src/documents.ts";
 import { IndexService, type IndexThread, startIndexThread } from "../../../server/src/index/indexService.ts";
 import { fileUri } from "../../../server/src/uris.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
-import { EMBEDDER_FILE, GRAMMAR_DIR, SYNTAX_ENTRY } from "./indexed.ts";
+import { EMBEDDER_FILE, GRAMMAR_DIR, PATIENT_CLOCK, SYNTAX_ENTRY } from "./indexed.ts";
 
 const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexThread.ts", import.meta.url));
 const N_FILES = 300;
 /** Work on the server's own thread, in steps of a few milliseconds as the old index had it, would leave about one a file. */
 const TURNS_PER_FILE = 20;
+
+/** So many threads are ended, each with so many searches under way. */
+const CLOSINGS = 5;
+const SEARCHES = 30;
 
 class Real {
   readonly root = mkdtempSync(join(tmpdir(), "fathom-thread-"));
@@ -28,7 +32,7 @@ class Real {
   readonly service: IndexService;
   readonly workspace: Workspace;
 
-  constructor(embedderFile = EMBEDDER_FILE) {
+  constructor({ embedderFile = EMBEDDER_FILE, clock = SYSTEM_CLOCK } = {}) {
     for (let n = 0; n < N_FILES; n++) writeFileSync(join(this.root, `f${n}.ts`), sourceFile(n));
     const options = { folder: this.storage, embedderFile, syntaxEntry: SYNTAX_ENTRY, grammarDir: GRAMMAR_DIR };
     this.service = new IndexService({
@@ -37,7 +41,7 @@ class Real {
         this.threads.push(thread);
         return thread;
       },
-      clock: SYSTEM_CLOCK,
+      clock,
       embed: async () => assert.fail("no embedding model is set"),
       onStatus: ({ phase }) => {
         this.isReady = phase === "ready";
@@ -60,7 +64,7 @@ class Real {
 }
 
 async function withReal(test: (real: Real) => Promise<void>, embedderFile?: string): Promise<void> {
-  const real = new Real(embedderFile);
+  const real = new Real({ embedderFile });
   try {
     await test(real);
   } finally {
@@ -90,11 +94,29 @@ describe("the index thread", () => {
       assert.equal(real.notices.length, 1);
     }));
 
+  it("ends with searches under way, which does not end the process", async () => {
+    for (let n = 0; n < CLOSINGS; n++) {
+      const real = new Real({ clock: PATIENT_CLOCK });
+      const { service, workspace } = real;
+      try {
+        await workspace.files();
+        await service.statistics();
+        const found = Array.from({ length: SEARCHES }, (_, m) => workspace.search(`helper${m}x1 "return ${m}"`, 20));
+        const ended = Promise.allSettled(found);
+        await new Promise((resolve) => setTimeout(resolve, n));
+        await service.dispose();
+        for (const { status } of await ended) assert.match(status, /fulfilled|rejected/);
+      } finally {
+        await real.end();
+      }
+    }
+  });
+
   it("answers every call with the sentence of what is missing", () =>
     withReal(async ({ service, workspace, notices }) => {
       const sentence = /The code embedder .*missing\.bin cannot be used .* Install Fathom again\.$/;
       await assert.rejects(service.statistics(), sentence);
-      await assert.rejects(service.symbols("x", 1), sentence);
+      await assert.rejects(service.symbols({ query: "x", limit: 1 }), sentence);
       await workspace.files();
       assert.deepEqual(await workspace.search("x", 1), []);
       assert.match(service.failure ?? "", sentence);

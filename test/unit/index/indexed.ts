@@ -1,5 +1,6 @@
 // A code index in memory with the real embedder and the real parsing thread, for tests.
 import { fileURLToPath } from "node:url";
+import { type Clock, SYSTEM_CLOCK } from "../../../server/src/codebase/clock.ts";
 import { ChunkStore } from "../../../server/src/index/chunkStore.ts";
 import { CodeIndex, type IndexedText } from "../../../server/src/index/codeIndex.ts";
 import { type Embedder, loadEmbedder } from "../../../server/src/index/embedder.ts";
@@ -13,6 +14,9 @@ const here = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.
 export const EMBEDDER_FILE = here("server/models/embedder/code-embedder.bin");
 export const SYNTAX_ENTRY = here("server/src/syntax/syntaxWorker.ts");
 export const GRAMMAR_DIR = here("node_modules/@vscode/tree-sitter-wasm/wasm");
+
+/** On a busy machine a thread has more time to end than the editor gives it. */
+export const PATIENT_CLOCK: Clock = { ...SYSTEM_CLOCK, after: () => () => {} };
 
 let loading: Promise<Embedder> | undefined;
 export const syntax = new SyntaxService({ workerEntry: SYNTAX_ENTRY, grammarDir: GRAMMAR_DIR, withParts: true });

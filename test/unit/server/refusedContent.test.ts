@@ -59,6 +59,7 @@ describe("a question's excerpts", () => {
       engine: { countTokens, generate },
       session: { assertTrusted() {}, require: async () => {} },
       settings,
+      status: { current: {} },
       documents: place.documents,
       workspace: place.workspace,
       reader: { base: "none", roomTokens: 1e6 },
