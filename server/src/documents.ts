@@ -1,6 +1,7 @@
 // The open documents, as the client sees them: their texts, and each change of them as what was replaced by what.
 import { type Connection, TextDocuments } from "vscode-languageserver/node";
 import { TextDocument, type TextDocumentContentChangeEvent } from "vscode-languageserver-textdocument";
+import { differenceBetween } from "./textDifference.ts";
 import { canonicalUri } from "./uris.ts";
 
 /** One stretch of a document that was replaced. */
@@ -79,18 +80,10 @@ function replacement(document: TextDocument, change: TextDocumentContentChangeEv
 }
 
 function narrowed({ offset, removed, inserted }: Replacement): Replacement {
-  const most = Math.min(removed.length, inserted.length);
-  let same = 0;
-  while (same < most && removed[same] === inserted[same]) same++;
-  if (isInside(removed, same) || isInside(inserted, same)) same--;
-  let atEnd = 0;
-  while (atEnd < most - same && removed.at(-1 - atEnd) === inserted.at(-1 - atEnd)) atEnd++;
-  if (isInside(removed, removed.length - atEnd) || isInside(inserted, inserted.length - atEnd)) atEnd--;
-  const differing = (text: string) => text.slice(same, text.length - atEnd);
-  return { offset: offset + same, removed: differing(removed), inserted: differing(inserted) };
-}
-
-/** Whether an offset parts a surrogate pair or a line end. */
-function isInside(text: string, offset: number): boolean {
-  return /^(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|\r\n)$/.test(text.slice(Math.max(0, offset - 1), offset + 1));
+  const { start, beforeEnd, afterEnd } = differenceBetween(removed, inserted);
+  return {
+    offset: offset + start,
+    removed: removed.slice(start, beforeEnd),
+    inserted: inserted.slice(start, afterEnd),
+  };
 }

@@ -1,5 +1,7 @@
 // Somebody who types, made from the text of a real source and a seed: keys, pauses, corrections and jumps, the same each time.
 
+import { uniformNumbers } from "../model/uniformNumbers.ts";
+
 /** What happens next, and how long after the key before, milliseconds. */
 export type Stroke = { waitMs: number } & (
   | { kind: "type"; text: string }
@@ -31,7 +33,7 @@ const JUMP_MS = 1200;
  * @param keys How many keys are pressed, at most, slips aside.
  */
 export function typingOf(source: string, seed: number, keys: number): Typing {
-  const random = randomFrom(seed);
+  const random = uniformNumbers(seed);
   const lines = source.split("\n");
   const stretches = stretchesOf(lines, Math.ceil(keys / PLACES), random);
   const gone = new Set(stretches.flatMap(({ first, last }) => range(first, last)));
@@ -84,15 +86,4 @@ function keysOf(line = ""): number {
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-}
-
-/** The generator mulberry32 (Tommy Ettinger, public domain): small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

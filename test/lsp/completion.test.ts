@@ -168,6 +168,45 @@ describe("inline completion, typed along", () => {
       }));
   }
 
+  it("goes on from the item that is chosen in the suggest widget", () =>
+    withSession({}, async (session) => {
+      await session.ready();
+      for (const [n, text] of PLACES.entries()) {
+        const path = `src/chosen${n}.ts`;
+        await session.open(path, `${text}foo.l`);
+        const lines = `${text}foo.l`.split("\n");
+        const end = { line: lines.length - 1, character: lines.at(-1)!.length };
+        const range = { start: { ...end, character: end.character - 1 }, end };
+        const context = { triggerKind: 1 as const, selectedCompletionInfo: { range, text: "length" } };
+        const textDocument = { uri: session.uri(path) };
+        const params = { textDocument, position: end, context };
+        const items = (await session.connection.sendRequest(InlineCompletionRequest.type, params)) as
+          | { insertText: string; range: unknown }[]
+          | null;
+        const [item] = items ?? [];
+        if (item === undefined) continue;
+        assert.ok(item.insertText.startsWith("length") && item.insertText.length > "length".length);
+        assert.deepEqual(item.range, range);
+        return;
+      }
+      assert.fail("the tiny model suggests nothing anywhere");
+    }));
+
+  it("is silent in comments where the settings say so, and only there", () =>
+    withSession({ settings: settingsForTiny({ completion: { inComments: false } }) }, async (session) => {
+      await session.ready();
+      const editor = new Editor(session, "const a = 1; // a note\nconst b = ");
+      await editor.open();
+      const reasonAt = async (offset: number) => {
+        await editor.ask(offset);
+        return (await session.connection.sendRequest(StatusRequest.type, null)).lastCompletion?.reason ?? "";
+      };
+      // The first question of all may come before the parser is there.
+      await reasonAt(20);
+      assert.match(await reasonAt(20), /in a comment/);
+      assert.doesNotMatch(await reasonAt(editor.end), /in a comment/);
+    }));
+
   it("follows several cursors that type at once", () =>
     withSession({}, async (session) => {
       await session.ready();

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type GgufScalarType, type GgufTensor, type GgufValue, writeGguf } from "./ggufWriter.ts";
+import { uniformNumbers } from "./uniformNumbers.ts";
 
 /** Part of the cache file names: raise it with every change of the bytes (a unit test watches), or old files are used. */
 export const GENERATOR_VERSION = 1;
@@ -433,15 +434,4 @@ function spaced(name: string, length: number, range: { lowest: number; highest: 
 export function normalNumbers(seed: number): () => number {
   const next = uniformNumbers(seed);
   return () => (next() + next() + next() + next() - 2) * Math.sqrt(3);
-}
-
-/** Uniform random numbers from 0 up to 1: mulberry32 by Tommy Ettinger (public domain). */
-function uniformNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -39,6 +39,8 @@ const UNDO_MS = 30_000;
 const IDLE_MS = 1000;
 /** How many texts are there to choose from when the user asks by hand. */
 const CANDIDATES = 3;
+/** Whoever has waited longer for the first text does not wait twice as long for two more, milliseconds. */
+const OTHERS_BELOW_MS = 1500;
 
 const TYPED_ON = "the user typed on";
 
@@ -156,7 +158,7 @@ export class InlineCompletion {
     this.#waitForIdle(ask);
     if ("reason" in shown) return this.#nothing(shown.reason, figures);
     this.#options.status.update({ lastCompletion: { reason: "shown", figures } });
-    const others = ask.explicit ? await this.#others(request, shown.text, signal) : [];
+    const others = ask.explicit && latencyMs < OTHERS_BELOW_MS ? await this.#others(request, shown.text, signal) : [];
     if (signal.aborted) return null;
     this.#completer.anticipate(ask, shown.text);
     return this.#items(request, [shown.text, ...others]);

@@ -1,6 +1,7 @@
 // Measures how much of an accepted text is still there after a while, wherever edits have moved it.
 import { diffChars } from "diff";
 import type { Clock } from "../codebase/clock.ts";
+import { differenceBetween, type TextDifference } from "../textDifference.ts";
 
 /** Longer texts are compared by their beginning; comparing takes time by length times difference. */
 const MAX_COMPARED_CHARS = 2000;
@@ -50,7 +51,7 @@ export class KeptText {
       this.#forget(uri);
       return;
     }
-    const change = changeBetween(before, text);
+    const change = differenceBetween(before, text);
     for (const kept of this.#kept) if (kept.uri === uri) move(kept, change);
     this.#texts.set(uri, text);
   }
@@ -95,30 +96,14 @@ export function keptShare(accepted: string, now: string): number {
   return same.reduce((sum, { value }) => sum + value.length, 0) / before.length;
 }
 
-/** One stretch of a text that was replaced by another. */
-interface Change {
-  start: number;
-  removedEnd: number;
-  addedEnd: number;
-}
-
-function changeBetween(before: string, after: string): Change {
-  const most = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < most && before[start] === after[start]) start++;
-  let same = 0;
-  while (same < most - start && before.at(-1 - same) === after.at(-1 - same)) same++;
-  return { start, removedEnd: before.length - same, addedEnd: after.length - same };
-}
-
 /** What is typed at an edge of the text is not part of it; what reaches into it takes its place. */
-function move(kept: Kept, { start, removedEnd, addedEnd }: Change): void {
-  const grown = addedEnd - removedEnd;
-  if (removedEnd <= kept.start) {
+function move(kept: Kept, { start, beforeEnd, afterEnd }: TextDifference): void {
+  const grown = afterEnd - beforeEnd;
+  if (beforeEnd <= kept.start) {
     kept.start += grown;
     kept.end += grown;
   } else if (start < kept.end) {
     kept.start = Math.min(kept.start, start);
-    kept.end = Math.max(kept.end, removedEnd) + grown;
+    kept.end = Math.max(kept.end, beforeEnd) + grown;
   }
 }

@@ -1,5 +1,6 @@
 // Keeps the trees of the texts that were edited last and answers questions about a cursor in them; runs in the parsing thread.
 import { Edit, type Point, type Tree } from "web-tree-sitter";
+import { differenceBetween } from "../textDifference.ts";
 import { cursorFacts } from "./cursorFacts.ts";
 import type { CursorAnswer, CursorQuestion } from "./cursorMessages.ts";
 import { Grammars, UnusableGrammar } from "./grammars.ts";
@@ -86,32 +87,17 @@ export class CursorTrees {
   }
 }
 
-/** The one stretch that differs, found by what two texts have in common at their beginning and end. */
+/** The one stretch that differs, as the parser wants to be told of it. */
 export function editBetween(before: string, after: string): Edit {
-  const most = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < most && before.charCodeAt(start) === after.charCodeAt(start)) start++;
-  let same = 0;
-  while (
-    same < most - start &&
-    before.charCodeAt(before.length - 1 - same) === after.charCodeAt(after.length - 1 - same)
-  )
-    same++;
-  // A change of one half of a surrogate pair is a change of both.
-  if (start > 0 && isHighSurrogate(before.charCodeAt(start - 1))) start--;
-  if (same > 0 && isHighSurrogate(before.charCodeAt(before.length - 1 - same))) same--;
+  const { start, beforeEnd, afterEnd } = differenceBetween(before, after);
   return new Edit({
     startIndex: start,
-    oldEndIndex: before.length - same,
-    newEndIndex: after.length - same,
+    oldEndIndex: beforeEnd,
+    newEndIndex: afterEnd,
     startPosition: pointAt(before, start),
-    oldEndPosition: pointAt(before, before.length - same),
-    newEndPosition: pointAt(after, after.length - same),
+    oldEndPosition: pointAt(before, beforeEnd),
+    newEndPosition: pointAt(after, afterEnd),
   });
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
 }
 
 function pointAt(text: string, index: number): Point {

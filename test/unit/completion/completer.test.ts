@@ -81,6 +81,15 @@ class User {
     return { ask: { place, document, explicit }, signal };
   }
 
+  /** Asks by hand, and the model says this. */
+  async isTold(text: string): Promise<void> {
+    const answer = this.ask({ explicit: true });
+    await this.clock.settle();
+    this.engine.newest.say(text);
+    this.engine.newest.end();
+    await answer;
+  }
+
   /** Lets the debounce pass. */
   async wait(): Promise<void> {
     await this.clock.pass(LONG_MS);
@@ -112,11 +121,7 @@ describe("completion: completer", () => {
 
   it("asks the model once for what is typed through", async () => {
     const user = new User("x = ¦;");
-    const first = user.ask({ explicit: true });
-    await user.clock.settle();
-    user.engine.newest.say("foo(1)");
-    user.engine.newest.end();
-    await first;
+    await user.isTold("foo(1)");
     for (const [key, rest] of [
       ["f", "oo(1) (typed)"],
       ["o", "o(1) (typed)"],
@@ -133,11 +138,7 @@ describe("completion: completer", () => {
 
   it("answers from what it said before after a detour", async () => {
     const user = new User("x = ¦;");
-    const first = user.ask({ explicit: true });
-    await user.clock.settle();
-    user.engine.newest.say("foo");
-    user.engine.newest.end();
-    await first;
+    await user.isTold("foo");
     user.type("q");
     user.backspace();
     assert.equal(said(await user.ask()), "foo (cache)");
@@ -239,11 +240,7 @@ describe("completion: completer", () => {
 
   describe("guessing the next completion", () => {
     async function shown(user: User): Promise<void> {
-      const answer = user.ask({ explicit: true });
-      await user.clock.settle();
-      user.engine.newest.say("foo()");
-      user.engine.newest.end();
-      await answer;
+      await user.isTold("foo()");
       user.completer.anticipate(user.asking().ask, "foo()");
     }
 
@@ -322,11 +319,7 @@ describe("completion: completer", () => {
 
   it("asks the model where what is left of an earlier text is of no use", async () => {
     const user = new User("x = ¦;");
-    const first = user.ask({ explicit: true });
-    await user.clock.settle();
-    user.engine.newest.say("foo");
-    user.engine.newest.end();
-    await first;
+    await user.isTold("foo");
     user.type("f");
     const { ask, signal } = user.asking({ explicit: true });
     void user.completer.complete({ ...ask, notFromTyping: true }, signal);
@@ -336,11 +329,7 @@ describe("completion: completer", () => {
 
   it("forgets what another model said", async () => {
     const user = new User("x = ¦;");
-    const first = user.ask({ explicit: true });
-    await user.clock.settle();
-    user.engine.newest.say("foo");
-    user.engine.newest.end();
-    await first;
+    await user.isTold("foo");
     user.completer.forget();
     void user.ask({ explicit: true });
     await user.clock.settle();
