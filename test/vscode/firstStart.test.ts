@@ -13,6 +13,16 @@ describe("first start", () => {
     assert.equal(await workbench.notification(/./).count(), 0);
   });
 
+  journey("has a walkthrough that leads on", async ({ workbench, picture }) => {
+    await workbench.ready();
+    await workbench.run("Welcome: Open Walkthrough...");
+    await workbench.pick("Get Started with Fathom");
+    await workbench.page.getByText("Let It Read the Codebase").first().click();
+    await picture("walkthrough");
+    await workbench.page.getByRole("button", { name: "Show Context Map" }).click();
+    await workbench.waitForEditor(/Context Map/);
+  });
+
   journey(
     "is quiet without a model and shows where to get one",
     { settings: { "fathom.model.demo": false } },

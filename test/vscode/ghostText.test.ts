@@ -41,6 +41,33 @@ describe("ghost text", () => {
     await workbench.waitForText(BEFORE + AFTER);
   });
 
+  journey("is counted, on a page that nobody else sees", { files: FILES }, async ({ workbench, picture }) => {
+    const offered = await offer(workbench);
+    await workbench.press("Tab");
+    await workbench.waitForText(BEFORE + offered + AFTER);
+    await workbench.run("Fathom: Show Completion Statistics");
+    const taken = workbench.webview.getByRole("row", { name: /^taken as a whole 1 \(100 %\)/ });
+    await taken.waitFor();
+    await workbench.webview.getByText("nothing of it is sent anywhere").waitFor();
+    await picture("statistics");
+  });
+
+  journey("rests when it is snoozed", { files: FILES }, async ({ workbench }) => {
+    await offer(workbench);
+    await workbench.press("Escape");
+    await workbench.run("Fathom: Snooze Inline Completions…");
+    await workbench.pick("For 15 minutes");
+    await workbench.page.getByText(/^Fathom: no inline completions until/).waitFor();
+    await workbench.press("Control+Alt+8");
+    // Longer on its way than a completion was.
+    await workbench.waitForFact(/^Last completion/);
+    assert.equal(await workbench.ghostText(), "");
+    await workbench.run("Fathom: Snooze Inline Completions…");
+    await workbench.pick("Go on now");
+    await workbench.press("Control+Alt+8");
+    await workbench.waitForGhost();
+  });
+
   journey(
     "is not there in a file that may hold secrets, and the status says why",
     { files: FILES },
