@@ -192,6 +192,7 @@ export async function packFor(target: string, out?: string): Promise<Packed> {
   const bundled = await stageBundles();
   await writeFile(join(STAGE, "package.json"), JSON.stringify(shippedManifest(manifest), undefined, 2));
   await stageSyntaxes();
+  await stageTexts();
   await stageDocuments();
   const runtimes = Object.keys(manifest.dependencies).filter((name) => !ONLY_REQUIRED.includes(name));
   const imported = await stageRuntimes(runtimes);
@@ -218,6 +219,13 @@ async function stageBundles(): Promise<string[]> {
 /** Grammars and language settings, which the manifest names by their place in the repository. */
 async function stageSyntaxes(): Promise<void> {
   await cp(join(ROOT, "syntaxes"), join(STAGE, "syntaxes"), { recursive: true });
+}
+
+/** English and every translation there is. */
+async function stageTexts(): Promise<void> {
+  await cp(join(ROOT, "l10n"), join(STAGE, "l10n"), { recursive: true });
+  const ofManifest = (await readdir(ROOT)).filter((name) => /^package\.nls(\..+)?\.json$/.test(name));
+  for (const name of ofManifest) await copyFile(join(ROOT, name), join(STAGE, name));
 }
 
 async function stageDocuments(): Promise<void> {

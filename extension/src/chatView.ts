@@ -5,6 +5,7 @@ import {
   type Disposable,
   type ExtensionContext,
   env,
+  l10n,
   Uri,
   type WebviewView,
   type WebviewViewProvider,
@@ -100,7 +101,7 @@ export class ChatView implements WebviewViewProvider, Disposable {
         return;
       case "copy":
         await env.clipboard.writeText(message.payload.text);
-        return say("Fathom: copied.");
+        return say(l10n.t("Fathom: copied."));
       case "insert":
         return insertAtCursor(message.payload.text);
       case "action":
@@ -171,8 +172,8 @@ export class ChatView implements WebviewViewProvider, Disposable {
 
 async function insertAtCursor(text: string): Promise<void> {
   const editor = window.activeTextEditor;
-  if (editor === undefined) throw new Error("Open the file to insert into first; the code was not inserted.");
+  if (editor === undefined) throw new Error(l10n.t("Open the file to insert into first; the code was not inserted."));
   const done = await editor.edit((edit) => edit.replace(editor.selection, text));
-  if (!done) throw new Error("The editor refused the text, perhaps because the file is read-only.");
+  if (!done) throw new Error(l10n.t("The editor refused the text, perhaps because the file is read-only."));
   await window.showTextDocument(editor.document, { viewColumn: editor.viewColumn });
 }

@@ -8,6 +8,7 @@ import {
   type ExtensionContext,
   extensions,
   type LogOutputChannel,
+  l10n,
   window,
   workspace,
 } from "vscode";
@@ -63,7 +64,7 @@ export class ServerConnection implements Disposable {
   readonly #statusChanged = new EventEmitter<Status>();
   /** Cancellable work that the server began by itself, e.g. reading the workspace at its start. */
   readonly #serverWork = new Set<string | number>();
-  #status: Status = localStatus("starting", "The language server is starting.");
+  #status: Status = localStatus("starting", l10n.t("The language server is starting."));
   #client: LanguageClient | undefined;
   #replacing: Promise<unknown> = Promise.resolve();
   /** What lives as long as one client; the extension's own list is `context.subscriptions`. */
@@ -124,7 +125,7 @@ export class ServerConnection implements Disposable {
     const client = this.#client;
     if (client === undefined || client.state === State.Stopped) {
       return Promise.reject(
-        new ResponseError(ErrorCodes.ConnectionInactive, "Fathom's language server is not running."),
+        new ResponseError(ErrorCodes.ConnectionInactive, l10n.t("Fathom's language server is not running.")),
       );
     }
     return client.sendRequest(type, params as RequestParam<P>, token);
@@ -193,7 +194,7 @@ export class ServerConnection implements Disposable {
 
   async #replaceClient(): Promise<LanguageClient> {
     await this.stop();
-    this.#setStatus(localStatus("starting", "The language server is starting."));
+    this.#setStatus(localStatus("starting", l10n.t("The language server is starting.")));
     const isCurrent = () => this.#client === client;
     const client: LanguageClient = new LanguageClient(
       "fathom",
@@ -262,7 +263,7 @@ export class ServerConnection implements Disposable {
         if (!isCurrent()) return { action: CloseAction.DoNotRestart, handled: true };
         this.#serverWork.clear();
         if (this.#policy.mayRestart(Date.now())) {
-          this.#setStatus(localStatus("restarting", "The language server stopped and is being started again."));
+          this.#setStatus(localStatus("restarting", l10n.t("The language server stopped and is being started again.")));
           return { action: CloseAction.Restart, handled: true };
         }
         void this.#sayCrashLoop();
@@ -273,10 +274,15 @@ export class ServerConnection implements Disposable {
 
   async #sayCrashLoop(): Promise<void> {
     const minutes = RESTART_WINDOW_MS / 60_000;
-    const sentence = `Fathom's language server stopped ${MAX_RESTARTS + 1} times within ${minutes} minutes and is not started again; your files are untouched.`;
+    const sentence = l10n.t(
+      "Fathom's language server stopped {0} times within {1} minutes and is not started again; your files are untouched.",
+      MAX_RESTARTS + 1,
+      minutes,
+    );
     this.#setStatus(localStatus("failed", sentence));
-    const chosen = await window.showErrorMessage(sentence, "Restart");
-    if (chosen === "Restart") await this.restart();
+    const restart = l10n.t("Restart");
+    const chosen = await window.showErrorMessage(sentence, restart);
+    if (chosen === restart) await this.restart();
   }
 
   #clientStateChanged(client: LanguageClient, state: State): void {
@@ -285,7 +291,7 @@ export class ServerConnection implements Disposable {
     if (state === State.Running) void client.start().then(() => this.#askStatus(client), this.#logRejection);
     const isOver = state === State.Stopped || state === State.StartFailed;
     if (isOver && this.#status.state !== "restarting" && this.#status.state !== "failed") {
-      this.#setStatus(localStatus("failed", "The language server is not running; the log says why."));
+      this.#setStatus(localStatus("failed", l10n.t("The language server is not running; the log says why.")));
     }
   }
 

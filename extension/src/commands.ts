@@ -1,5 +1,5 @@
 // The one table from command id to handler; the handlers live with their features.
-import { commands, type Disposable, type LogOutputChannel, ProgressLocation, Uri, window } from "vscode";
+import { commands, type Disposable, type LogOutputChannel, l10n, ProgressLocation, Uri, window } from "vscode";
 import { CompletionStatisticsRequest } from "../../server/src/protocol/completionMessages.ts";
 import { DoctorRequest, RemoveIndexRequest, RestartEngineRequest } from "../../server/src/protocol/messages.ts";
 import type { ChatView } from "./chatView.ts";
@@ -78,20 +78,21 @@ function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handle
 }
 
 async function restartEngine(server: ServerConnection): Promise<void> {
-  const options = { location: ProgressLocation.Window, title: "Fathom restarts its engine" };
+  const options = { location: ProgressLocation.Window, title: l10n.t("Fathom restarts its engine") };
   const status = await window.withProgress(options, () => server.request(RestartEngineRequest.type, null));
-  say(`Fathom: ${status.message}`);
+  say(l10n.t("Fathom: {0}", status.message));
 }
 
 async function rebuildIndex(server: ServerConnection): Promise<void> {
   const { inUse } = await server.request(RemoveIndexRequest.type, {});
-  const kept =
-    "Another window or command uses the search index of this workspace, so it stays. Close it and try again.";
-  say(inUse > 0 ? kept : "The search index was removed and is being built again.");
+  const kept = l10n.t(
+    "Another window or command uses the search index of this workspace, so it stays. Close it and try again.",
+  );
+  say(inUse > 0 ? kept : l10n.t("The search index was removed and is being built again."));
 }
 
 async function showDoctor(server: ServerConnection, documents: VirtualDocuments): Promise<void> {
-  const options = { location: ProgressLocation.Window, title: "Fathom looks at this machine" };
+  const options = { location: ProgressLocation.Window, title: l10n.t("Fathom looks at this machine") };
   const rows = await window.withProgress(options, () => server.request(DoctorRequest.type, null));
   await documents.showReport("Fathom doctor.md", doctorReport(rows));
 }

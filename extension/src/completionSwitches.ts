@@ -1,5 +1,5 @@
 // The commands that switch inline completions on or off in the settings, as a whole or for one language.
-import { ConfigurationTarget, window, workspace } from "vscode";
+import { ConfigurationTarget, l10n, window, workspace } from "vscode";
 import { DEFAULT_SETTINGS, SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
 import { say } from "./notices.ts";
 
@@ -13,21 +13,25 @@ export async function toggleCompletion(): Promise<void> {
   const settings = workspace.getConfiguration(SETTINGS_SECTION);
   const enabled = settings.get<boolean>(ENABLED_KEY, DEFAULT_SETTINGS.completion.enabled);
   await settings.update(ENABLED_KEY, !enabled, decidedIn(ENABLED_KEY));
-  say(enabled ? "Fathom: inline completions are off." : "Fathom: inline completions are on.");
+  say(enabled ? l10n.t("Fathom: inline completions are off.") : l10n.t("Fathom: inline completions are on."));
 }
 
 /** The same for the language of the editor in front. */
 export async function toggleCompletionLanguage(): Promise<void> {
   const languageId = window.activeTextEditor?.document.languageId;
   if (languageId === undefined) {
-    void window.showInformationMessage("Open a file first: its language is the one to switch.");
+    void window.showInformationMessage(l10n.t("Open a file first: its language is the one to switch."));
     return;
   }
   const settings = workspace.getConfiguration(SETTINGS_SECTION);
   const languages = settings.get<Record<string, boolean>>(LANGUAGES_KEY, DEFAULT_SETTINGS.completion.languages);
   const isOn = languages[languageId] ?? languages[OTHERS] ?? true;
   await settings.update(LANGUAGES_KEY, { ...languages, [languageId]: !isOn }, decidedIn(LANGUAGES_KEY));
-  say(`Fathom: inline completions are ${isOn ? "off" : "on"} for ${languageId}.`);
+  say(
+    isOn
+      ? l10n.t("Fathom: inline completions are off for {0}.", languageId)
+      : l10n.t("Fathom: inline completions are on for {0}.", languageId),
+  );
 }
 
 function decidedIn(key: string): ConfigurationTarget {

@@ -1,5 +1,14 @@
 // The context map in an editor panel: asks the server for it when it may have changed, opens files; draws nothing itself.
-import { commands, type Disposable, type ExtensionContext, Uri, ViewColumn, type WebviewPanel, window } from "vscode";
+import {
+  commands,
+  type Disposable,
+  type ExtensionContext,
+  l10n,
+  Uri,
+  ViewColumn,
+  type WebviewPanel,
+  window,
+} from "vscode";
 import { ContextMapRequest, type Status } from "../../server/src/protocol/messages.ts";
 import type { FromContextMapView, Message, ToContextMapView } from "../../server/src/protocol/webview.ts";
 import type { ServerConnection } from "./client.ts";
@@ -13,7 +22,6 @@ import { webviewHtml, webviewOptions } from "./webviewHtml.ts";
 import { readContextMapMessage } from "./webviewMessages.ts";
 
 const VIEW_TYPE = "fathom.contextMap";
-const TITLE = "Context Map";
 
 /** One panel for the window; a second command shows it again. */
 export class ContextMapView implements Disposable {
@@ -39,7 +47,8 @@ export class ContextMapView implements Disposable {
       return;
     }
     const options = webviewOptions(this.#context.extensionUri);
-    const panel = window.createWebviewPanel(VIEW_TYPE, TITLE, ViewColumn.Active, options);
+    const title = l10n.t("Context Map");
+    const panel = window.createWebviewPanel(VIEW_TYPE, title, ViewColumn.Active, options);
     this.#panel = panel;
     const icon = (name: string) => Uri.joinPath(this.#context.extensionUri, "dist", "media", name);
     panel.iconPath = { light: icon("iconLight.svg"), dark: icon("iconDark.svg") };
@@ -47,7 +56,7 @@ export class ContextMapView implements Disposable {
     panel.onDidDispose(() => {
       if (this.#panel === panel) this.#panel = undefined;
     });
-    const page = { name: "contextMap", title: TITLE, showsOwnImages: false } as const;
+    const page = { name: "contextMap", title, showsOwnImages: false } as const;
     panel.webview.html = webviewHtml(panel.webview, this.#context.extensionUri, page);
   }
 
@@ -88,7 +97,7 @@ export class ContextMapView implements Disposable {
 
   async #openFile(text: string): Promise<void> {
     const uri = Uri.parse(text);
-    if (!isInsideWorkspace(uri)) throw new Error("This file is outside of the workspace, so it is not opened.");
+    if (!isInsideWorkspace(uri)) throw new Error(l10n.t("This file is outside of the workspace, so it is not opened."));
     // Not as text: what is left out may be an image, for which VS Code has another editor.
     await commands.executeCommand("vscode.open", uri);
   }

@@ -1,7 +1,8 @@
 // Holds one conversation: its entries, the answer on its way, and what of it is kept; knows no view and no server.
+import * as l10n from "@vscode/l10n";
 import type { AnswerEvent, ChatOutcome, ChatTurn, Place } from "../../server/src/protocol/messages.ts";
 import type { ChatEntry, ChatFailure } from "../../server/src/protocol/webview.ts";
-import { figuresLine, STOPPED_NOTE } from "./statusText.ts";
+import { figuresLine, stoppedNote } from "./statusText.ts";
 
 /** Entries kept over restarts of VS Code; older ones are of little use and the store is read at each start. */
 export const MAX_STORED_ENTRIES = 60;
@@ -46,13 +47,13 @@ export class Conversation {
       const notice = withoutNotes(outcome.notice ?? "", answer.notes ?? []);
       if (notice !== "") answer.notice = notice;
       if (outcome.figures) answer.figures = figuresLine(outcome.figures);
-      if (outcome.stopReason === "cancelled") addNote(answer, STOPPED_NOTE);
+      if (outcome.stopReason === "cancelled") addNote(answer, stoppedNote());
     });
   }
 
   /** Ends the answer because the user stopped it. */
   cancel(): ChatEntry {
-    return this.#end((answer) => addNote(answer, STOPPED_NOTE));
+    return this.#end((answer) => addNote(answer, stoppedNote()));
   }
 
   /** Ends the answer because it failed; what was streamed stays. */
@@ -105,7 +106,7 @@ export class Conversation {
 
   #end(change: (answer: ChatEntry) => void): ChatEntry {
     const answer = this.#answer;
-    if (answer === undefined) throw new Error("A conversation without a running answer cannot end one.");
+    if (answer === undefined) throw new Error(l10n.t("A conversation without a running answer cannot end one."));
     change(answer);
     this.#answer = undefined;
     return answer;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import {
   commands,
   type Disposable,
+  l10n,
   Range,
   TabInputTextDiff,
   type TextDocument,
@@ -53,21 +54,21 @@ export class EditPreview implements Disposable {
   async editSelection(): Promise<void> {
     const editor = window.activeTextEditor;
     if (editor === undefined || !EDITABLE_SCHEMES.includes(editor.document.uri.scheme)) {
-      throw new Error("Open a file and select the code to change first.");
+      throw new Error(l10n.t("Open a file and select the code to change first."));
     }
-    if (editor.selection.isEmpty) throw new Error("Nothing is selected. Select the code to change first.");
+    if (editor.selection.isEmpty) throw new Error(l10n.t("Nothing is selected. Select the code to change first."));
     const selection = editor.selection;
     const instruction = await window.showInputBox({
-      title: "Edit Selection",
-      prompt: `What should change in the ${lineCount(selection)} selected?`,
-      placeHolder: "e.g. return early instead of nesting",
+      title: l10n.t("Edit Selection"),
+      prompt: promptFor(selection),
+      placeHolder: l10n.t("e.g. return early instead of nesting"),
       ignoreFocusOut: true,
     });
     if (instruction === undefined || instruction.trim() === "") return;
     const outcome = await this.#propose(editor, selection, instruction.trim());
     if (outcome.stopReason === "cancelled") return;
     if (outcome.proposal === outcome.original) {
-      await window.showInformationMessage("The model proposes no change to the selection.");
+      await window.showInformationMessage(l10n.t("The model proposes no change to the selection."));
       return;
     }
     await this.#show(outcome);
@@ -75,7 +76,7 @@ export class EditPreview implements Disposable {
 
   /** Writes the open proposal as one edit that one Undo takes back, if its original text is still there. */
   async accept(): Promise<void> {
-    if (this.#open === undefined) throw new Error("There is no open proposal to accept.");
+    if (this.#open === undefined) throw new Error(l10n.t("There is no open proposal to accept."));
     const { outcome } = this.#open;
     const document = await workspace.openTextDocument(Uri.parse(outcome.uri));
     const span = spanOf(locate(document, outcome));
@@ -83,11 +84,12 @@ export class EditPreview implements Disposable {
     const range = new Range(document.positionAt(span.start), document.positionAt(span.end));
     edit.replace(document.uri, range, withLineEndsOf(document.getText(), outcome.proposal));
     const done = await workspace.applyEdit(edit);
-    if (!done) throw new Error("VS Code refused the edit, perhaps because the file is read-only. Nothing was written.");
+    if (!done)
+      throw new Error(l10n.t("VS Code refused the edit, perhaps because the file is read-only. Nothing was written."));
     await this.#close();
     const start = document.validatePosition(range.start);
     await window.showTextDocument(document, { selection: new Range(start, start) });
-    say("Fathom: the edit was applied; Undo takes it back.");
+    say(l10n.t("Fathom: the edit was applied; Undo takes it back."));
   }
 
   /** Closes the open proposal; nothing was written and nothing is. */
@@ -101,14 +103,14 @@ export class EditPreview implements Disposable {
 
   async #propose(editor: TextEditor, selection: Range, instruction: string): Promise<EditOutcome> {
     const params = { uri: editor.document.uri.toString(), range: toLspRange(selection), instruction };
-    return withCancellableProgress("Fathom edits the selection", async (report, token) => {
+    return withCancellableProgress(l10n.t("Fathom edits the selection"), async (report, token) => {
       let nLines = 0;
       return this.#server.requestStreaming(EditRequest.type, params, token, (event) => {
         if (event.kind === "note") report.report({ message: event.text });
-        if (event.kind === "thinking") report.report({ message: "thinking" });
+        if (event.kind === "thinking") report.report({ message: l10n.t("thinking") });
         if (event.kind !== "text") return;
         nLines += event.text.split("\n").length - 1;
-        report.report({ message: `writing line ${nLines + 1}` });
+        report.report({ message: l10n.t("writing line {0}", nLines + 1) });
       });
     });
   }
@@ -124,7 +126,7 @@ export class EditPreview implements Disposable {
     this.#open = proposal;
     await commands.executeCommand("setContext", OPEN_CONTEXT, true);
     const name = document.uri.path.split("/").at(-1) ?? "";
-    const title = `${name}: proposed edit`;
+    const title = l10n.t("{0}: proposed edit", name);
     await commands.executeCommand("vscode.diff", document.uri, proposalUri, title, { preview: true });
     // Until the diff is drawn, the user may have accepted or discarded it already.
     if (this.#open === proposal) inBackground(this.#log, this.#askInNotification(proposal, name));
@@ -132,17 +134,19 @@ export class EditPreview implements Disposable {
 
   async #askInNotification(proposal: OpenProposal, name: string): Promise<void> {
     const { outcome } = proposal;
-    const sentences = [`Fathom proposes an edit of ${name}; nothing is written yet.`, outcome.notice];
+    const sentences = [l10n.t("Fathom proposes an edit of {0}; nothing is written yet.", name), outcome.notice];
     const text = sentences.filter((sentence) => sentence !== undefined).join(" ");
     // A proposal that ended early is usually incomplete code; that deserves the warning sign.
     const isWhole = outcome.stopReason === "end" || outcome.stopReason === "stopText";
+    const [accept, discard] = [l10n.t("Accept"), l10n.t("Discard")];
     const chosen = isWhole
-      ? await window.showInformationMessage(text, "Accept", "Discard")
-      : await window.showWarningMessage(text, "Accept", "Discard");
+      ? await window.showInformationMessage(text, accept, discard)
+      : await window.showWarningMessage(text, accept, discard);
     if (chosen === undefined) return;
     const isStillOpen = this.#open === proposal;
-    if (!isStillOpen && chosen === "Accept") throw new Error("This proposal was closed before; nothing was written.");
-    if (isStillOpen) await (chosen === "Accept" ? this.accept() : this.discard());
+    const isAccepted = chosen === accept;
+    if (!isStillOpen && isAccepted) throw new Error(l10n.t("This proposal was closed before; nothing was written."));
+    if (isStillOpen) await (isAccepted ? this.accept() : this.discard());
   }
 
   async #close(): Promise<void> {
@@ -169,10 +173,11 @@ function locate(document: TextDocument, outcome: EditOutcome): Located {
 function spanOf(located: Located): Span {
   if (located.kind === "found") return located.span;
   const why = {
-    missing: "The code this edit was made for is no longer there.",
-    ambiguous: "The code this edit was made for has moved and now occurs more than once.",
+    missing: l10n.t("The code this edit was made for is no longer there."),
+    ambiguous: l10n.t("The code this edit was made for has moved and now occurs more than once."),
   }[located.kind];
-  throw new Error(`${why} Nothing was written; select the code again and repeat the edit.`);
+  const remedy = l10n.t("Nothing was written; select the code again and repeat the edit.");
+  throw new Error(`${why} ${remedy}`);
 }
 
 function modifiedUri(input: unknown): Uri | undefined {
@@ -186,7 +191,8 @@ function toLspRange({ start, end }: Range): EditOutcome["range"] {
   };
 }
 
-function lineCount(range: Range): string {
+function promptFor(range: Range): string {
   const nLines = range.end.line - range.start.line + 1;
-  return nLines === 1 ? "line" : `${nLines} lines`;
+  if (nLines === 1) return l10n.t("What should change in the line selected?");
+  return l10n.t("What should change in the {0} lines selected?", nLines);
 }

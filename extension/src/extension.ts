@@ -1,5 +1,6 @@
 // Entry of the extension: makes the parts in the order of their needs and registers them; does nothing else.
-import { commands, type ExtensionContext, Position, Uri, window } from "vscode";
+import { config } from "@vscode/l10n";
+import { commands, type ExtensionContext, l10n, Position, Uri, window } from "vscode";
 import { DefinitionsRequest, ViewedNotification } from "../../server/src/protocol/contextMessages.ts";
 import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
 import { ServerConnection } from "./client.ts";
@@ -20,6 +21,8 @@ let connection: ServerConnection | undefined;
 
 /** Called by VS Code once. Returns before the server runs: VS Code must not wait for a model. */
 export function activate(context: ExtensionContext): void {
+  // For the texts of modules that know no VS Code. There is no bundle while the display language is English.
+  if (l10n.bundle !== undefined) config({ contents: l10n.bundle });
   const log = createLog();
   const ghostText = new GhostText(topicLog(log, "completion"));
   const server = new ServerConnection(context, log, ghostText.middleware);

@@ -1,27 +1,33 @@
 // Turns whatever a request was rejected with into a sentence and one action; shows nothing itself.
+import * as l10n from "@vscode/l10n";
 import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
 import type { ChatFailure } from "../../server/src/protocol/webview.ts";
 import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
 
 /** `RequestCancelled` and `ServerCancelled` of LSP 3.18, section "Response Message". */
 const CANCELLED_CODES = [-32800, -32802];
-/** `PendingResponseRejected` and `ConnectionInactive` of vscode-jsonrpc: the server went away, or was not there. */
-const GONE_SENTENCES = new Map([
-  [-32097, "The language server stopped before it answered. Nothing was changed."],
-  [-32096, "Fathom's language server is not running. Nothing was changed."],
-]);
+/** `PendingResponseRejected` of vscode-jsonrpc: the server went away. */
+const WENT_AWAY_CODE = -32097;
+/** `ConnectionInactive` of vscode-jsonrpc: it was not there. */
+const NOT_THERE_CODE = -32096;
 /** Longest message shown; a stack trace or a dump of code is of no use to people. */
 const MAX_MESSAGE_CHARS = 600;
 
-type Action = { title: string; command: CommandId | typeof MANAGE_TRUST_COMMAND };
+/** The title is chosen late: the texts of the display language are not there yet when this file is read. */
+interface Action {
+  title: () => string;
+  command: CommandId | typeof MANAGE_TRUST_COMMAND;
+}
 
-const GET_MODEL: Action = { title: "Get Model…", command: "fathom.getModel" };
-const RESTART_ENGINE: Action = { title: "Restart Engine", command: "fathom.restartEngine" };
-const RESTART_SERVER: Action = { title: "Restart", command: "fathom.restartServer" };
-const MANAGE_TRUST: Action = { title: "Manage Trust", command: MANAGE_TRUST_COMMAND };
-const SHOW_LOG: Action = { title: "Show Log", command: "fathom.showLog" };
+const GET_MODEL: Action = { title: () => l10n.t("Get Model…"), command: "fathom.getModel" };
+const RESTART_ENGINE: Action = { title: () => l10n.t("Restart Engine"), command: "fathom.restartEngine" };
+const RESTART_SERVER: Action = { title: () => l10n.t("Restart"), command: "fathom.restartServer" };
+const MANAGE_TRUST: Action = { title: () => l10n.t("Manage Trust"), command: MANAGE_TRUST_COMMAND };
+const SHOW_LOG: Action = { title: () => l10n.t("Show Log"), command: "fathom.showLog" };
 
 const ACTION_OF_CODE = new Map<number, Action | undefined>([
+  [WENT_AWAY_CODE, RESTART_SERVER],
+  [NOT_THERE_CODE, RESTART_SERVER],
   [FathomErrorCodes.noModel, GET_MODEL],
   [FathomErrorCodes.modelUnusable, GET_MODEL],
   [FathomErrorCodes.engineStopped, SHOW_LOG],
@@ -50,10 +56,19 @@ export function isCancelled(error: unknown): boolean {
  */
 export function describeFailure(error: unknown): ChatFailure {
   const code = codeOf(error);
-  const gone = code === undefined ? undefined : GONE_SENTENCES.get(code);
-  if (gone !== undefined) return { message: gone, action: RESTART_SERVER };
-  const action = code !== undefined && ACTION_OF_CODE.has(code) ? ACTION_OF_CODE.get(code) : SHOW_LOG;
-  return action === undefined ? { message: messageOf(error) } : { message: messageOf(error), action };
+  const message = goneSentence(code) ?? messageOf(error);
+  const action = actionFor(code);
+  return action === undefined ? { message } : { message, action: { title: action.title(), command: action.command } };
+}
+
+function goneSentence(code: number | undefined): string | undefined {
+  if (code === WENT_AWAY_CODE) return l10n.t("The language server stopped before it answered. Nothing was changed.");
+  if (code === NOT_THERE_CODE) return l10n.t("Fathom's language server is not running. Nothing was changed.");
+  return undefined;
+}
+
+function actionFor(code: number | undefined): Action | undefined {
+  return code !== undefined && ACTION_OF_CODE.has(code) ? ACTION_OF_CODE.get(code) : SHOW_LOG;
 }
 
 function codeOf(error: unknown): number | undefined {
@@ -63,6 +78,6 @@ function codeOf(error: unknown): number | undefined {
 
 function messageOf(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).trim();
-  if (text === "") return "The request failed without saying why.";
+  if (text === "") return l10n.t("The request failed without saying why.");
   return text.length > MAX_MESSAGE_CHARS ? `${text.slice(0, MAX_MESSAGE_CHARS)}…` : text;
 }

@@ -3,6 +3,7 @@ import {
   commands,
   type InlineCompletionItem,
   type InlineCompletionList,
+  l10n,
   type ProviderResult,
   type QuickPickItem,
   type TextDocument,
@@ -42,24 +43,26 @@ export class GhostText {
   /** Lets the user choose how long nothing is shown; a pause that runs can be ended. */
   async snooze(): Promise<void> {
     const isSnoozed = Date.now() < this.#snoozedUntil;
-    const choices = SNOOZE_MINUTES.map((minutes): SnoozeItem => ({ label: `For ${minutes} minutes`, minutes }));
+    const choices = SNOOZE_MINUTES.map(
+      (minutes): SnoozeItem => ({ label: l10n.t("For {0} minutes", minutes), minutes }),
+    );
     const end: SnoozeItem = {
-      label: "Go on now",
-      description: `snoozed until ${clockTime(this.#snoozedUntil)}`,
+      label: l10n.t("Go on now"),
+      description: l10n.t("snoozed until {0}", clockTime(this.#snoozedUntil)),
       minutes: 0,
     };
     const chosen = await window.showQuickPick(isSnoozed ? [end, ...choices] : choices, {
-      title: "Snooze Inline Completions",
-      placeHolder: "The model is not asked meanwhile",
+      title: l10n.t("Snooze Inline Completions"),
+      placeHolder: l10n.t("The model is not asked meanwhile"),
     });
     if (chosen === undefined) return;
     this.#snoozedUntil = Date.now() + chosen.minutes * MS_PER_MINUTE;
     if (chosen.minutes === 0) {
-      say("Fathom: inline completions go on.");
+      say(l10n.t("Fathom: inline completions go on."));
       return;
     }
     await commands.executeCommand("editor.action.inlineSuggest.hide");
-    say(`Fathom: no inline completions until ${clockTime(this.#snoozedUntil)}.`);
+    say(l10n.t("Fathom: no inline completions until {0}.", clockTime(this.#snoozedUntil)));
   }
 
   get middleware(): Middleware {

@@ -1,4 +1,5 @@
 // Checks that bytes are an image the model can be given, by their first bytes and their size; decodes nothing.
+import * as l10n from "@vscode/l10n";
 
 /** Bytes. Larger screenshots do not exist; larger files are a mistake or an attack. */
 export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
@@ -14,9 +15,9 @@ export type CheckedImage = { kind: "image"; mimeType: ImageMimeType } | { kind: 
 
 /** A sentence if an image of this size in bytes is not taken; asked before a file is read. */
 export function sizeProblem(nBytes: number): string | undefined {
-  if (nBytes === 0) return "The image is empty.";
+  if (nBytes === 0) return l10n.t("The image is empty.");
   if (nBytes <= MAX_IMAGE_BYTES) return undefined;
-  return `The image is larger than ${MAX_IMAGE_BYTES / 1024 / 1024} MB. A smaller crop works better too.`;
+  return l10n.t("The image is larger than {0} MB. A smaller crop works better too.", MAX_IMAGE_BYTES / 1024 / 1024);
 }
 
 /**
@@ -29,7 +30,7 @@ export function checkImage(bytes: Uint8Array): CheckedImage {
   if (problem !== undefined) return { kind: "refused", reason: problem };
   if (startsWith(bytes, PNG_SIGNATURE)) return { kind: "image", mimeType: "image/png" };
   if (startsWith(bytes, JPEG_SIGNATURE)) return { kind: "image", mimeType: "image/jpeg" };
-  return { kind: "refused", reason: "This is neither a PNG nor a JPEG image; only these two can be read." };
+  return { kind: "refused", reason: l10n.t("This is neither a PNG nor a JPEG image; only these two can be read.") };
 }
 
 /**

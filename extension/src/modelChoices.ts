@@ -1,4 +1,5 @@
 // Words and checks for choosing a model: rows, the host a download connects to, projector files; pure, no VS Code.
+import * as l10n from "@vscode/l10n";
 import type { ModelChoice } from "../../server/src/protocol/messages.ts";
 import { size } from "./statusText.ts";
 
@@ -11,7 +12,11 @@ export interface ModelRow {
 /** One row of the list of models. Icons are the ids of VS Code's own icon set. */
 export function modelRow(choice: ModelChoice): ModelRow {
   const icon = choice.selected ? "$(check) " : choice.installed ? "$(package) " : "$(cloud-download) ";
-  const state = choice.selected ? "in use" : choice.installed ? "installed" : size(choice.downloadBytes);
+  const state = choice.selected
+    ? l10n.t("in use")
+    : choice.installed
+      ? l10n.t("installed")
+      : size(choice.downloadBytes);
   const detail = [choice.fit, choice.detail, choice.licence].filter((text) => text !== "").join(" · ");
   return { label: icon + choice.title, description: `${choice.parameters} · ${state}`, detail };
 }

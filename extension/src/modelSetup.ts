@@ -1,5 +1,14 @@
 // Lets the user choose, download or import a model; nothing is fetched before a dialog named host and size.
-import { type ExtensionContext, FileType, type QuickPickItem, QuickPickItemKind, Uri, window, workspace } from "vscode";
+import {
+  type ExtensionContext,
+  FileType,
+  l10n,
+  type QuickPickItem,
+  QuickPickItemKind,
+  Uri,
+  window,
+  workspace,
+} from "vscode";
 import {
   DownloadModelRequest,
   ImportModelRequest,
@@ -19,7 +28,6 @@ import { size } from "./statusText.ts";
 
 /** Kept in the global state, which VS Code does not carry to other machines unless told to. */
 const HINT_SHOWN_KEY = "fathom.demoHintShown";
-const GET_MODEL = "Get Model…";
 
 interface ModelItem extends QuickPickItem {
   run?: () => Promise<void>;
@@ -43,11 +51,11 @@ export class ModelSetup {
     const items: ModelItem[] = choices.map((choice) => ({ ...modelRow(choice), run: () => this.#take(choice) }));
     items.push(
       { label: "", kind: QuickPickItemKind.Separator },
-      { label: "$(folder-opened) Import a GGUF file…", run: () => this.#import() },
+      { label: `$(folder-opened) ${l10n.t("Import a GGUF file…")}`, run: () => this.#import() },
     );
     const chosen = await window.showQuickPick(items, {
-      title: "Get Model",
-      placeHolder: "Models run on this machine only; a download needs your consent first",
+      title: l10n.t("Get Model"),
+      placeHolder: l10n.t("Models run on this machine only; a download needs your consent first"),
       matchOnDetail: true,
     });
     await chosen?.run?.();
@@ -62,10 +70,12 @@ export class ModelSetup {
   async #hint(): Promise<void> {
     // Noted before it is shown: statuses come in quick succession, and one hint is enough.
     await this.#context.globalState.update(HINT_SHOWN_KEY, true);
-    const text =
-      "Fathom runs its demo model, which is for trying the mechanics: its answers are not useful. Get Model… installs a real one.";
-    const chosen = await window.showInformationMessage(text, GET_MODEL);
-    if (chosen === GET_MODEL) await this.getModel();
+    const text = l10n.t(
+      "Fathom runs its demo model, which is for trying the mechanics: its answers are not useful. Get Model… installs a real one.",
+    );
+    const getModel = l10n.t("Get Model…");
+    const chosen = await window.showInformationMessage(text, getModel);
+    if (chosen === getModel) await this.getModel();
   }
 
   async #take(choice: ModelChoice): Promise<void> {
@@ -78,24 +88,30 @@ export class ModelSetup {
   async #download(choice: ModelChoice): Promise<ModelChoice | undefined> {
     const host = hostOf(choice);
     if (host === undefined)
-      throw new Error(`${choice.title} has no address to download from. Import a GGUF file instead.`);
+      throw new Error(l10n.t("{0} has no address to download from. Import a GGUF file instead.", choice.title));
     const bytes = size(choice.downloadBytes);
+    const download = l10n.t("Download");
     const consent = await window.showInformationMessage(
-      `Download ${choice.title} (${bytes}) from ${host}?`,
+      l10n.t("Download {0} ({1}) from {2}?", choice.title, bytes, host),
       {
         modal: true,
-        detail: `Fathom connects to ${host} for this download only and sends nothing of your code. The file is kept in Fathom's folder on this machine. ${choice.fit}\n\nLicence: ${choice.licence}`,
+        detail: l10n.t(
+          "Fathom connects to {0} for this download only and sends nothing of your code. The file is kept in Fathom's folder on this machine. {1}\n\nLicence: {2}",
+          host,
+          choice.fit,
+          choice.licence,
+        ),
       },
-      "Download",
+      download,
     );
-    if (consent !== "Download") return undefined;
-    return withCancellableProgress(`Downloading ${choice.title}`, async (report, token) => {
+    if (consent !== download) return undefined;
+    return withCancellableProgress(l10n.t("Downloading {0}", choice.title), async (report, token) => {
       const params = { id: choice.id, consentToHost: host };
       try {
         return await this.#server.requestWithProgress(DownloadModelRequest.type, params, token, toReport(report));
       } catch (error) {
         if (!isCancelled(error) && !token.isCancellationRequested) throw error;
-        say("Fathom: the download was paused. What was received is kept; Get Model… goes on from there.");
+        say(l10n.t("Fathom: the download was paused. What was received is kept; Get Model… goes on from there."));
         return undefined;
       }
     });
@@ -103,9 +119,9 @@ export class ModelSetup {
 
   async #import(): Promise<void> {
     const files = await window.showOpenDialog({
-      title: "Import a Model",
-      openLabel: "Use This Model",
-      filters: { "GGUF models": ["gguf"] },
+      title: l10n.t("Import a Model"),
+      openLabel: l10n.t("Use This Model"),
+      filters: { [l10n.t("GGUF models")]: ["gguf"] },
     });
     const file = files?.[0];
     if (file === undefined) return;
@@ -116,14 +132,17 @@ export class ModelSetup {
   }
 
   async #select(choice: ModelChoice): Promise<void> {
-    const status = await withCancellableProgress(`Loading ${choice.title}`, (_report, token) =>
+    const status = await withCancellableProgress(l10n.t("Loading {0}", choice.title), (_report, token) =>
       this.#server.request(SelectModelRequest.type, { id: choice.id }, token),
     );
     this.#log.info(`Model chosen; state ${status.state}.`);
     const setting = workspace.getConfiguration(SETTINGS_SECTION).get<string>("model.path", "").trim();
-    if (setting === "" || setting === choice.id) return say(`Fathom: ${choice.title} is in use.`);
-    const text = `${choice.title} was chosen, but the setting fathom.model.path names another model and wins.`;
-    const chosen = await window.showWarningMessage(text, "Empty the Setting");
+    if (setting === "" || setting === choice.id) return say(l10n.t("Fathom: {0} is in use.", choice.title));
+    const text = l10n.t(
+      "{0} was chosen, but the setting fathom.model.path names another model and wins.",
+      choice.title,
+    );
+    const chosen = await window.showWarningMessage(text, l10n.t("Empty the Setting"));
     if (chosen === undefined) return;
     // Machine scope: the setting can only stand in the user settings of this machine.
     await workspace.getConfiguration(SETTINGS_SECTION).update("model.path", undefined, true);
@@ -141,10 +160,10 @@ async function chooseProjector(model: Uri): Promise<Uri | "none" | undefined> {
     label: `$(file-media) ${name}`,
     name,
   }));
-  items.push({ label: "$(circle-slash) Without images" });
+  items.push({ label: `$(circle-slash) ${l10n.t("Without images")}` });
   const chosen = await window.showQuickPick(items, {
-    title: "Import a Model",
-    placeHolder: "Which projector lets this model see images?",
+    title: l10n.t("Import a Model"),
+    placeHolder: l10n.t("Which projector lets this model see images?"),
   });
   if (chosen === undefined) return undefined;
   return chosen.name === undefined ? "none" : Uri.joinPath(folder, chosen.name);

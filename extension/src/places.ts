@@ -1,5 +1,5 @@
 // Opens a place that the server or the chat view named, if it lies inside the workspace.
-import { Range, type TextDocumentShowOptions, Uri, type ViewColumn, window, workspace } from "vscode";
+import { l10n, Range, type TextDocumentShowOptions, Uri, type ViewColumn, window, workspace } from "vscode";
 import type { Place } from "../../server/src/protocol/messages.ts";
 
 /**
@@ -20,7 +20,7 @@ type PlaceLines = Pick<Place, "uri" | "startLine" | "endLine">;
 
 async function showPlace(place: PlaceLines, options: TextDocumentShowOptions): Promise<void> {
   const uri = Uri.parse(place.uri);
-  if (!isInsideWorkspace(uri)) throw new Error("This place is outside of the workspace, so it is not opened.");
+  if (!isInsideWorkspace(uri)) throw new Error(l10n.t("This place is outside of the workspace, so it is not opened."));
   const document = await workspace.openTextDocument(uri);
   const range = document.validateRange(new Range(place.startLine, 0, place.endLine, Number.MAX_SAFE_INTEGER));
   const editor = await window.showTextDocument(document, {

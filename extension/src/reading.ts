@@ -1,5 +1,5 @@
 // Reads the workspace into the model's context when the user asks, and stops reading; the server does the reading.
-import { CancellationTokenSource, window } from "vscode";
+import { CancellationTokenSource, l10n, window } from "vscode";
 import { PauseReadingRequest, type PrefillOutcome, PrefillRequest } from "../../server/src/protocol/messages.ts";
 import type { ServerConnection } from "./client.ts";
 import type { Log } from "./log.ts";
@@ -24,12 +24,14 @@ export class WorkspaceReading {
 
   /** Reads what is not read yet, with progress; tells what was read and offers what was left out. */
   async read(): Promise<void> {
-    if (this.#running) return say("Fathom: the workspace is already being read.");
+    if (this.#running) return say(l10n.t("Fathom: the workspace is already being read."));
     const outcome = await this.#readWithProgress();
     const sentence = outcomeSentence(outcome);
-    this.#log.info(sentence);
-    if (outcome.leftOut.length === 0 && outcome.notes.length === 0) return say(`Fathom: ${sentence}`);
-    const chosen = await window.showInformationMessage(sentence, "Show Details");
+    const { origin, files, outlines, figures, leftOut } = outcome;
+    const amount = `${files} files, ${outlines} outlines, ${figures.promptTokens} tokens, ${leftOut.length} left out`;
+    this.#log.info(`Reading ended (${outcome.cancelled ? "stopped" : origin}): ${amount}.`);
+    if (outcome.leftOut.length === 0 && outcome.notes.length === 0) return say(l10n.t("Fathom: {0}", sentence));
+    const chosen = await window.showInformationMessage(sentence, l10n.t("Show Details"));
     if (chosen) await this.#documents.showReport("Fathom reading.md", readingReport(outcome));
   }
 
@@ -38,21 +40,23 @@ export class WorkspaceReading {
     const nOwn = this.#running ? 1 : 0;
     this.#running?.cancel();
     const nStopped = nOwn + (await this.#server.cancelServerWork());
-    if (nStopped === 0 && this.#server.status.state !== "reading") return say("Fathom: nothing is being read.");
-    say("Fathom: reading stops; what was read is kept.");
+    if (nStopped === 0 && this.#server.status.state !== "reading") return say(l10n.t("Fathom: nothing is being read."));
+    say(l10n.t("Fathom: reading stops; what was read is kept."));
     if (nStopped === 0) await this.#replaceByCancelled();
   }
 
   /** Lets reading and compaction wait until {@link resume}; what is read stays. */
   async pause(): Promise<void> {
     await this.#server.request(PauseReadingRequest.type, { paused: true });
-    say("Fathom: reading is paused; questions and completions work with what is read.");
+    say(l10n.t("Fathom: reading is paused; questions and completions work with what is read."));
   }
 
   /** Lets them go on; on battery they wait for another reason, and that is said. */
   async resume(): Promise<void> {
     const status = await this.#server.request(PauseReadingRequest.type, { paused: false });
-    say(status.hold === undefined ? "Fathom: reading goes on." : `Fathom: ${holdSentence(status.hold)}`);
+    say(
+      status.hold === undefined ? l10n.t("Fathom: reading goes on.") : l10n.t("Fathom: {0}", holdSentence(status.hold)),
+    );
   }
 
   /** The server reads without a progress to cancel; a new reading ends the one before, and is itself cancelled as soon as it begins. */
@@ -71,7 +75,7 @@ export class WorkspaceReading {
     const running = new CancellationTokenSource();
     this.#running = running;
     try {
-      return await withCancellableProgress("Fathom reads the workspace", async (report, token) => {
+      return await withCancellableProgress(l10n.t("Fathom reads the workspace"), async (report, token) => {
         token.onCancellationRequested(() => running.cancel());
         return this.#server.requestWithProgress(PrefillRequest.type, {}, running.token, toReport(report));
       });

@@ -1,43 +1,53 @@
 // Markdown for the reports that open in an editor: the doctor's rows, what reading left out; pure text, no VS Code.
+import * as l10n from "@vscode/l10n";
 import type { DoctorRow, PrefillOutcome } from "../../server/src/protocol/messages.ts";
 import { oneLine, table } from "./markdownTable.ts";
-import { count, figuresLine, seconds, size } from "./statusText.ts";
-
-const VERDICT: Record<DoctorRow["verdict"], string> = { good: "ok", warning: "warning", bad: "problem" };
+import { count, figuresLine, outlineCount, seconds, size } from "./statusText.ts";
 
 /** The doctor's rows as a list, problems first; their texts are too long for a table. */
 export function doctorReport(rows: readonly DoctorRow[]): string {
+  const words = { good: l10n.t("ok"), warning: l10n.t("warning"), bad: l10n.t("problem") };
   const order: DoctorRow["verdict"][] = ["bad", "warning", "good"];
   const sorted = order.flatMap((verdict) => rows.filter((row) => row.verdict === verdict));
-  const lines = sorted.map(({ verdict, topic, text }) => `- ${VERDICT[verdict]} · **${topic}**: ${oneLine(text)}`);
-  return ["# Fathom doctor", "", ...lines, ""].join("\n");
+  const lines = sorted.map(({ verdict, topic, text }) => `- ${words[verdict]} · **${topic}**: ${oneLine(text)}`);
+  return [`# ${l10n.t("Fathom doctor")}`, "", ...lines, ""].join("\n");
 }
 
 /** One sentence: how much was read, how long it took, where it came from. */
 export function outcomeSentence(outcome: PrefillOutcome): string {
   const { figures, files, outlines, leftOut } = outcome;
-  const left =
-    leftOut.length > 0 ? ` ${leftOut.length === 1 ? "1 was" : `${count(leftOut.length)} were`} left out.` : "";
-  const outlined = outlines > 0 ? ` and ${count(outlines)} ${outlines === 1 ? "outline" : "outlines"}` : "";
-  const amount = `${count(files)} files${outlined} (${count(figures.promptTokens)} tokens)`;
-  if (outcome.cancelled) return `Reading was stopped; ${amount} are read and kept.${left}`;
-  if (outcome.origin === "memory") return `${amount} were already read.${left}`;
-  if (outcome.origin === "snapshot") {
-    return `${amount} were restored from disk in ${seconds(outcome.restoredMs ?? figures.totalMs)}.${left}`;
+  const tokens = count(figures.promptTokens);
+  const amount =
+    outlines > 0
+      ? l10n.t("{0} files and {1} ({2} tokens)", count(files), outlineCount(outlines), tokens)
+      : l10n.t("{0} files ({1} tokens)", count(files), tokens);
+  const sentences = [readSentence(outcome, amount)];
+  if (leftOut.length === 1) sentences.push(l10n.t("1 was left out."));
+  if (leftOut.length > 1) sentences.push(l10n.t("{0} were left out.", count(leftOut.length)));
+  return sentences.join(" ");
+}
+
+function readSentence({ cancelled, origin, figures, restoredMs }: PrefillOutcome, amount: string): string {
+  if (cancelled) return l10n.t("Reading was stopped; {0} are read and kept.", amount);
+  if (origin === "memory") return l10n.t("{0} were already read.", amount);
+  if (origin === "snapshot") {
+    return l10n.t("{0} were restored from disk in {1}.", amount, seconds(restoredMs ?? figures.totalMs));
   }
-  return `${amount} were read in ${seconds(figures.totalMs)}.${left}`;
+  return l10n.t("{0} were read in {1}.", amount, seconds(figures.totalMs));
 }
 
 /** What was read, what was left out and why. */
 export function readingReport(outcome: PrefillOutcome): string {
-  const lines = ["# What Fathom has read", "", outcomeSentence(outcome), "", figuresLine(outcome.figures), ""];
+  const title = `# ${l10n.t("What Fathom has read")}`;
+  const lines = [title, "", outcomeSentence(outcome), "", figuresLine(outcome.figures), ""];
   if (outcome.savedBytes !== undefined) {
-    lines.push(`Kept on disk: ${size(outcome.savedBytes)}, written in ${seconds(outcome.savedMs ?? 0)}.`, "");
+    const time = seconds(outcome.savedMs ?? 0);
+    lines.push(l10n.t("Kept on disk: {0}, written in {1}.", size(outcome.savedBytes), time), "");
   }
   lines.push(...outcome.notes.map((note) => `- ${note}`));
   if (outcome.leftOut.length > 0) {
     const rows = outcome.leftOut.map(({ path, reason }) => [path, reason]);
-    lines.push("", "## Left out", "", ...table(["path", "reason"], rows));
+    lines.push("", `## ${l10n.t("Left out")}`, "", ...table([l10n.t("path"), l10n.t("reason")], rows));
   }
   return `${lines.join("\n").trimEnd()}\n`;
 }

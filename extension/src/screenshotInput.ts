@@ -1,12 +1,12 @@
 // Makes code from a screenshot: takes an image from a file or the clipboard and opens the code in a new editor.
-import { type ExtensionContext, languages, type Uri, ViewColumn, window, workspace } from "vscode";
+import { type ExtensionContext, l10n, languages, type Uri, ViewColumn, window, workspace } from "vscode";
 import { ScreenshotRequest } from "../../server/src/protocol/messages.ts";
 import type { Message, ToPasteView } from "../../server/src/protocol/webview.ts";
 import type { ServerConnection } from "./client.ts";
 import { checkImage, decodeBase64, type ImageMimeType, sizeProblem } from "./imageFile.ts";
 import type { Log } from "./log.ts";
 import { withCancellableProgress } from "./progress.ts";
-import { figuresLine } from "./statusText.ts";
+import { seconds } from "./statusText.ts";
 import { webviewHtml, webviewOptions } from "./webviewHtml.ts";
 import { readPasteMessage } from "./webviewMessages.ts";
 
@@ -32,9 +32,9 @@ export async function uiFromScreenshot(dependencies: ScreenshotDependencies, fil
   const screenshot = file ? await readImage(file) : await chooseImage(dependencies);
   if (screenshot === undefined) return;
   const instruction = await window.showInputBox({
-    title: "UI from Screenshot",
-    prompt: "What should be made of it? Empty: plain HTML.",
-    placeHolder: "e.g. a React component with CSS modules",
+    title: l10n.t("UI from Screenshot"),
+    prompt: l10n.t("What should be made of it? Empty: plain HTML."),
+    placeHolder: l10n.t("e.g. a React component with CSS modules"),
     ignoreFocusOut: true,
   });
   if (instruction === undefined) return;
@@ -43,34 +43,35 @@ export async function uiFromScreenshot(dependencies: ScreenshotDependencies, fil
     mimeType: screenshot.mimeType,
     instruction: instruction.trim(),
   };
-  const outcome = await withCancellableProgress("Fathom reads the screenshot", async (report, token) => {
+  const outcome = await withCancellableProgress(l10n.t("Fathom reads the screenshot"), async (report, token) => {
     let nLines = 0;
     return dependencies.server.requestStreaming(ScreenshotRequest.type, params, token, (event) => {
       if (event.kind === "note") report.report({ message: event.text });
       if (event.kind !== "text") return;
       nLines += event.text.split("\n").length - 1;
-      report.report({ message: `writing line ${nLines + 1}` });
+      report.report({ message: l10n.t("writing line {0}", nLines + 1) });
     });
   });
   if (outcome.stopReason === "cancelled") return;
   await openCode(outcome.code, outcome.languageId);
-  dependencies.log.info(`Screenshot: ${figuresLine(outcome.figures)}`);
+  const { promptTokens, generatedTokens, totalMs } = outcome.figures;
+  dependencies.log.info(`Screenshot: ${promptTokens} tokens read, ${generatedTokens} written in ${seconds(totalMs)}.`);
   if (outcome.notice !== undefined) await window.showInformationMessage(outcome.notice);
 }
 
 async function chooseImage(dependencies: ScreenshotDependencies): Promise<Screenshot | undefined> {
-  const fromClipboard = { label: "$(clippy) Paste from the clipboard" };
-  const fromFile = { label: "$(file-media) Choose an image file…" };
+  const fromClipboard = { label: `$(clippy) ${l10n.t("Paste from the clipboard")}` };
+  const fromFile = { label: `$(file-media) ${l10n.t("Choose an image file…")}` };
   const chosen = await window.showQuickPick([fromClipboard, fromFile], {
-    title: "UI from Screenshot",
-    placeHolder: "Where is the screenshot?",
+    title: l10n.t("UI from Screenshot"),
+    placeHolder: l10n.t("Where is the screenshot?"),
   });
   if (chosen === fromClipboard) return pasteImage(dependencies);
   if (chosen !== fromFile) return undefined;
   const files = await window.showOpenDialog({
-    title: "Screenshot",
-    openLabel: "Use",
-    filters: { Images: ["png", "jpg", "jpeg"] },
+    title: l10n.t("Screenshot"),
+    openLabel: l10n.t("Use"),
+    filters: { [l10n.t("Images")]: ["png", "jpg", "jpeg"] },
   });
   return files?.[0] ? readImage(files[0]) : undefined;
 }
@@ -88,7 +89,7 @@ async function readImage(file: Uri): Promise<Screenshot> {
 
 /** Opens a panel that waits for Ctrl+V; extensions cannot read images from the clipboard themselves. */
 function pasteImage({ context, log }: ScreenshotDependencies): Promise<Screenshot | undefined> {
-  const title = "Paste a Screenshot";
+  const title = l10n.t("Paste a Screenshot");
   const options = webviewOptions(context.extensionUri);
   const panel = window.createWebviewPanel("fathom.pasteImage", title, ViewColumn.Active, options);
   return new Promise((resolve) => {
@@ -106,7 +107,7 @@ function pasteImage({ context, log }: ScreenshotDependencies): Promise<Screensho
         panel.dispose();
         return;
       }
-      const reason = checked?.kind === "refused" ? checked.reason : "The pasted image could not be read.";
+      const reason = checked?.kind === "refused" ? checked.reason : l10n.t("The pasted image could not be read.");
       const refused: Message<ToPasteView> = { kind: "refused", payload: { message: reason } };
       panel.webview.postMessage(refused).then(undefined, (error) => log.debug(String(error)));
     });

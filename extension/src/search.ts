@@ -1,5 +1,5 @@
 // Live search over the codebase in a quick pick; finds nothing itself.
-import { CancellationTokenSource, type QuickPick, type QuickPickItem, window } from "vscode";
+import { CancellationTokenSource, l10n, type QuickPick, type QuickPickItem, window } from "vscode";
 import { type Place, SearchRequest } from "../../server/src/protocol/messages.ts";
 import type { ServerConnection } from "./client.ts";
 import { describeFailure, isCancelled } from "./failures.ts";
@@ -27,7 +27,7 @@ export function searchCodebase(server: ServerConnection, log: Log): void {
   };
   showTitle();
   const statusListener = server.onStatus(showTitle);
-  picker.placeholder = "Symbol, words or a question";
+  picker.placeholder = l10n.t("Symbol, words or a question");
   picker.onDidChangeValue((query) => search.changed(query.trim()));
   // New rows make the first of them active, which is no move of the user's: editors must not flicker while typing.
   let hasMoved = false;
@@ -98,7 +98,7 @@ class LiveSearch {
   async #items(query: string, { token }: CancellationTokenSource): Promise<PlaceItem[]> {
     try {
       const places = await this.#server.request(SearchRequest.type, { query, limit: MAX_PLACES }, token);
-      return places.length > 0 ? places.map(placeItem) : [{ label: "Nothing found", alwaysShow: true }];
+      return places.length > 0 ? places.map(placeItem) : [{ label: l10n.t("Nothing found"), alwaysShow: true }];
     } catch (error) {
       if (isCancelled(error)) return [];
       const { message } = describeFailure(error);

@@ -2,6 +2,7 @@
 import {
   commands,
   type Disposable,
+  l10n,
   MarkdownString,
   type QuickPickItem,
   StatusBarAlignment,
@@ -11,7 +12,7 @@ import {
 } from "vscode";
 import type { EngineState, Status } from "../../server/src/protocol/messages.ts";
 import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
-import { barText, DEMO_NOTICE, escapeMarkdown, headline, stateLine, statusFacts } from "./statusText.ts";
+import { barText, demoNotice, escapeMarkdown, headline, stateLine, statusFacts } from "./statusText.ts";
 
 /** Left of the editor's own items (position, encoding), right of most others. */
 const PRIORITY = 100;
@@ -23,14 +24,6 @@ const BACKGROUND: Partial<Record<EngineState, ThemeColor>> = {
   failed: new ThemeColor("statusBarItem.errorBackground"),
   noModel: new ThemeColor("statusBarItem.warningBackground"),
 };
-
-/** The links in the tooltip; a trusted Markdown string runs these commands and no others. */
-const TOOLTIP_COMMANDS: readonly CommandId[] = [
-  "fathom.showContextMap",
-  "fathom.getModel",
-  "fathom.doctor",
-  "fathom.showLog",
-];
 
 /** The status bar item. */
 export class StatusBar implements Disposable {
@@ -54,7 +47,7 @@ export class StatusBar implements Disposable {
     this.#item.text = text;
     this.#item.tooltip = tooltip(status);
     this.#item.backgroundColor = BACKGROUND[status.state];
-    this.#item.accessibilityInformation = { label: `Fathom: ${stateLine(status)}`, role: "button" };
+    this.#item.accessibilityInformation = { label: l10n.t("Fathom: {0}", stateLine(status)), role: "button" };
     this.#setReading(status.state === "reading");
     this.#setPaused(status.hold === "user");
   };
@@ -98,38 +91,42 @@ function menuItems(status: Status): MenuItem[] {
   });
   const items: MenuItem[] = [];
   if (status.state === "untrusted")
-    items.push(item("workspace-trusted", "Manage Workspace Trust", MANAGE_TRUST_COMMAND));
-  if (status.state === "failed") items.push(item("refresh", "Restart Language Server", "fathom.restartServer"));
+    items.push(item("workspace-trusted", l10n.t("Manage Workspace Trust"), MANAGE_TRUST_COMMAND));
+  if (status.state === "failed") items.push(item("refresh", l10n.t("Restart Language Server"), "fathom.restartServer"));
   items.push(
-    item("comment-discussion", "Ask about This Codebase", "fathom.focusChat"),
-    item("search", "Search Codebase…", "fathom.search"),
+    item("comment-discussion", l10n.t("Ask about This Codebase"), "fathom.focusChat"),
+    item("search", l10n.t("Search Codebase…"), "fathom.search"),
     status.state === "reading"
-      ? item("debug-stop", "Stop Reading", "fathom.stopReading")
-      : item("book", "Read Workspace", "fathom.readWorkspace"),
+      ? item("debug-stop", l10n.t("Stop Reading"), "fathom.stopReading")
+      : item("book", l10n.t("Read Workspace"), "fathom.readWorkspace"),
     status.hold === "user"
-      ? item("debug-continue", "Resume Reading", "fathom.resumeReading")
-      : item("debug-pause", "Pause Reading", "fathom.pauseReading"),
-    item("layout", "Show Context Map", "fathom.showContextMap"),
-    item("cloud-download", "Get Model…", "fathom.getModel"),
-    item("zap", "Switch Inline Completions On or Off", "fathom.toggleCompletion"),
-    item("bell-slash", "Snooze Inline Completions…", "fathom.snoozeCompletion"),
-    item("graph", "Show Completion Statistics", "fathom.showCompletionStatistics"),
-    item("refresh", "Restart Engine", "fathom.restartEngine"),
-    item("pulse", "Doctor", "fathom.doctor"),
-    item("output", "Show Log", "fathom.showLog"),
+      ? item("debug-continue", l10n.t("Resume Reading"), "fathom.resumeReading")
+      : item("debug-pause", l10n.t("Pause Reading"), "fathom.pauseReading"),
+    item("layout", l10n.t("Show Context Map"), "fathom.showContextMap"),
+    item("cloud-download", l10n.t("Get Model…"), "fathom.getModel"),
+    item("zap", l10n.t("Switch Inline Completions On or Off"), "fathom.toggleCompletion"),
+    item("bell-slash", l10n.t("Snooze Inline Completions…"), "fathom.snoozeCompletion"),
+    item("graph", l10n.t("Show Completion Statistics"), "fathom.showCompletionStatistics"),
+    item("refresh", l10n.t("Restart Engine"), "fathom.restartEngine"),
+    item("pulse", l10n.t("Doctor"), "fathom.doctor"),
+    item("output", l10n.t("Show Log"), "fathom.showLog"),
   );
   return items;
 }
 
 function tooltip(status: Status): MarkdownString {
   const lines = [`**Fathom**: ${escapeMarkdown(headline(status))}`, ""];
-  for (const fact of statusFacts(status)) lines.push(`- ${fact.name}: ${escapeMarkdown(fact.text)}`);
-  if (status.model?.demo) lines.push("", escapeMarkdown(DEMO_NOTICE));
-  lines.push(
-    "",
-    "[Context Map](command:fathom.showContextMap) · [Get Model…](command:fathom.getModel) · [Doctor](command:fathom.doctor) · [Show Log](command:fathom.showLog)",
-  );
+  for (const fact of statusFacts(status)) lines.push(`- ${escapeMarkdown(fact.name)}: ${escapeMarkdown(fact.text)}`);
+  if (status.model?.demo) lines.push("", escapeMarkdown(demoNotice()));
+  const links: { title: string; command: CommandId }[] = [
+    { title: l10n.t("Context Map"), command: "fathom.showContextMap" },
+    { title: l10n.t("Get Model…"), command: "fathom.getModel" },
+    { title: l10n.t("Doctor"), command: "fathom.doctor" },
+    { title: l10n.t("Show Log"), command: "fathom.showLog" },
+  ];
+  lines.push("", links.map(({ title, command }) => `[${escapeMarkdown(title)}](command:${command})`).join(" · "));
   const text = new MarkdownString(lines.join("\n"));
-  text.isTrusted = { enabledCommands: [...TOOLTIP_COMMANDS] };
+  // These commands run and no others, whatever the texts say.
+  text.isTrusted = { enabledCommands: links.map(({ command }) => command) };
   return text;
 }

@@ -1,4 +1,5 @@
 // Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
+import * as l10n from "@vscode/l10n";
 import type {
   BaseStatus,
   EmbeddingStatus,
@@ -11,78 +12,103 @@ import type {
   Status,
 } from "../../server/src/protocol/messages.ts";
 
-/** Shown wherever the demo model answers. */
-export const DEMO_NOTICE =
-  "The demo model only shows the mechanics; its answers are not useful. Fathom: Get Model… installs a real one.";
-
 /** Icons are the ids of VS Code's own icon set. */
-const BAR: Record<EngineState, { icon: string; text: string }> = {
-  noModel: { icon: "circle-slash", text: "Fathom: no model" },
-  untrusted: { icon: "workspace-untrusted", text: "Fathom: restricted" },
-  starting: { icon: "loading~spin", text: "Fathom" },
-  loading: { icon: "loading~spin", text: "Fathom: loading" },
-  reading: { icon: "book", text: "Fathom: reading" },
-  ready: { icon: "sparkle", text: "Fathom" },
-  restarting: { icon: "sync~spin", text: "Fathom: restarting" },
-  failed: { icon: "error", text: "Fathom: stopped" },
+const BAR_ICON: Record<EngineState, string> = {
+  noModel: "circle-slash",
+  untrusted: "workspace-untrusted",
+  starting: "loading~spin",
+  loading: "loading~spin",
+  reading: "book",
+  ready: "sparkle",
+  restarting: "sync~spin",
+  failed: "error",
 };
 
-const PHASE: Record<ReadingProgress["phase"], string> = {
-  tokenize: "counting",
-  restore: "restoring",
-  prefill: "reading",
-  save: "saving",
-};
-
-const ORIGIN: Record<BaseStatus["origin"], string> = {
-  memory: "kept in memory",
-  snapshot: "restored from disk",
-  computed: "read now",
-};
-
-/** For the status bar; typing is no reason to be named there, it would come and go with every word. */
-const HOLD_BAR: Record<HoldReason, string | undefined> = {
-  user: "paused",
-  battery: "paused: on battery",
-  typing: undefined,
-};
-
-const HOLD: Record<HoldReason, string> = {
-  user: "reading is paused; Resume Reading goes on.",
-  battery: "reading waits while the computer runs on battery.",
-  typing: "reading waits while you type.",
-};
+/** Shown wherever the demo model answers. */
+export function demoNotice(): string {
+  return l10n.t(
+    "The demo model only shows the mechanics; its answers are not useful. Fathom: Get Model… installs a real one.",
+  );
+}
 
 /** Text of the status bar item, with icon and, while reading, per cent and the time that is left. */
 export function barText(status: Status): string {
-  const demo = status.model?.demo ? " (demo)" : "";
-  const { icon, text } = BAR[status.state];
-  const isCalm = status.state === "reading" || status.state === "ready";
-  const hold = status.hold && isCalm ? HOLD_BAR[status.hold] : undefined;
-  const done = status.reading ? ` ${percent(status.reading)} %` : "";
-  if (hold !== undefined) return `$(debug-pause) Fathom: ${hold}${done && ` at${done}`}${demo}`;
-  if (status.reading === undefined) return `$(${icon}) ${text}${demo}`;
-  const left = timeLeft(status.reading);
-  const progress = `${done}${left === undefined ? "" : `, ${left}`}${demo}`;
-  if (status.reading.purpose === "compaction" && isCalm) return `$(layers) Fathom: compacting${progress}`;
-  return status.state === "reading" ? `$(${icon}) ${text}${progress}` : `$(${icon}) ${text}${demo}`;
+  const { icon, text } = barParts(status);
+  return `$(${icon}) ${status.model?.demo ? l10n.t("{0} (demo)", text) : text}`;
+}
+
+function barParts({ state, hold, reading }: Status): { icon: string; text: string } {
+  const isCalm = state === "reading" || state === "ready";
+  const done = reading && percent(reading);
+  const held = hold && isCalm ? heldBarText(hold, done) : undefined;
+  if (held !== undefined) return { icon: "debug-pause", text: held };
+  const icon = BAR_ICON[state];
+  if (reading === undefined || done === undefined) return { icon, text: barWords(state) };
+  const left = timeLeft(reading);
+  const withTime = (text: string) => (left === undefined ? text : `${text}, ${left}`);
+  if (reading.purpose === "compaction" && isCalm) {
+    return { icon: "layers", text: withTime(l10n.t("Fathom: compacting {0} %", done)) };
+  }
+  if (state === "reading") return { icon, text: withTime(l10n.t("Fathom: reading {0} %", done)) };
+  return { icon, text: barWords(state) };
+}
+
+function barWords(state: EngineState): string {
+  const words: Record<EngineState, string> = {
+    noModel: l10n.t("Fathom: no model"),
+    untrusted: l10n.t("Fathom: restricted"),
+    starting: "Fathom",
+    loading: l10n.t("Fathom: loading"),
+    reading: l10n.t("Fathom: reading"),
+    ready: "Fathom",
+    restarting: l10n.t("Fathom: restarting"),
+    failed: l10n.t("Fathom: stopped"),
+  };
+  return words[state];
+}
+
+/**
+ * @param done Per cent, if anything is being read.
+ * @returns Undefined while the user types: that is no reason to be named in the bar, it would come and go with every word.
+ */
+function heldBarText(hold: HoldReason, done: number | undefined): string | undefined {
+  if (hold === "typing") return undefined;
+  if (hold === "user") return done === undefined ? l10n.t("Fathom: paused") : l10n.t("Fathom: paused at {0} %", done);
+  return done === undefined
+    ? l10n.t("Fathom: paused: on battery")
+    : l10n.t("Fathom: paused: on battery at {0} %", done);
 }
 
 /** Why reading waits, as a sentence that begins small: it stands after a name. */
 export function holdSentence(hold: HoldReason): string {
-  return HOLD[hold];
+  const sentences: Record<HoldReason, string> = {
+    user: l10n.t("reading is paused; Resume Reading goes on."),
+    battery: l10n.t("reading waits while the computer runs on battery."),
+    typing: l10n.t("reading waits while you type."),
+  };
+  return sentences[hold];
+}
+
+/** The same in a line of other facts. */
+function holdWords(hold: HoldReason): string {
+  const words: Record<HoldReason, string> = {
+    user: l10n.t("reading is paused"),
+    battery: l10n.t("reading waits while the computer runs on battery"),
+    typing: l10n.t("reading waits while you type"),
+  };
+  return words[hold];
 }
 
 /** One line without icons: model, state, how much is read. */
 export function stateLine(status: Status): string {
   const parts = [status.model?.name];
   if (status.reading) parts.push(readingLine(status.reading, status.hold));
-  if (status.hold) parts.push(HOLD[status.hold].replace(/[;.].*$/, ""));
+  if (status.hold) parts.push(holdWords(status.hold));
   if (status.reading || status.hold) return joined(parts);
   if (status.state !== "ready") parts.push(status.message);
-  else if (status.base) parts.push(baseText(status.base, "read"));
-  else parts.push("ready");
-  if (status.overlay) parts.push(`${changedFiles(status.overlay)} since`);
+  else if (status.base) parts.push(l10n.t("{0} read", baseText(status.base)));
+  else parts.push(l10n.t("ready"));
+  if (status.overlay) parts.push(l10n.t("{0} since", changedFiles(status.overlay)));
   return joined(parts);
 }
 
@@ -95,15 +121,20 @@ export function headline(status: Status): string {
 export function statusFacts(status: Status): { name: string; text: string }[] {
   const facts: { name: string; text: string }[] = [];
   const { model, base, overlay, index, hold, lastCompletion } = status;
-  if (model) facts.push({ name: "Model", text: `${model.name}, ${model.gpu}, KV cache ${model.kvType}` });
-  if (model) facts.push({ name: "Context", text: `${count(model.contextTokens)} tokens` });
-  if (base) facts.push({ name: "Read", text: baseLine(base) });
-  if (overlay) facts.push({ name: "Changed since", text: overlayLine(overlay) });
-  if (index) facts.push({ name: "Search", text: indexLine(index) });
-  if (index?.embedding) facts.push({ name: "Embedding model", text: embeddingLine(index.embedding) });
-  if (hold) facts.push({ name: "Waiting", text: HOLD[hold] });
-  if (lastCompletion) facts.push({ name: "Last completion", text: completionLine(lastCompletion) });
-  if (status.engineRestarts > 0) facts.push({ name: "Engine restarts", text: count(status.engineRestarts) });
+  if (model) {
+    const text = l10n.t("{0}, {1}, KV cache {2}", model.name, model.gpu, model.kvType);
+    facts.push({ name: l10n.t("Model"), text });
+    facts.push({ name: l10n.t("Context"), text: l10n.t("{0} tokens", count(model.contextTokens)) });
+  }
+  if (base) facts.push({ name: l10n.t("Read"), text: baseLine(base) });
+  if (overlay) facts.push({ name: l10n.t("Changed since"), text: overlayLine(overlay) });
+  if (index) facts.push({ name: l10n.t("Search"), text: indexLine(index) });
+  if (index?.embedding) facts.push({ name: l10n.t("Embedding model"), text: embeddingLine(index.embedding) });
+  if (hold) facts.push({ name: l10n.t("Waiting"), text: holdSentence(hold) });
+  if (lastCompletion) facts.push({ name: l10n.t("Last completion"), text: completionLine(lastCompletion) });
+  if (status.engineRestarts > 0) {
+    facts.push({ name: l10n.t("Engine restarts"), text: count(status.engineRestarts) });
+  }
   return facts;
 }
 
@@ -112,36 +143,57 @@ export function statusFacts(status: Status): { name: string; text: string }[] {
  * @param hold Why it waits: then there is neither speed nor end.
  */
 export function readingLine(reading: ReadingProgress, hold?: HoldReason): string {
-  const what = reading.purpose === "compaction" ? "compaction: " : "";
-  const files = `${count(reading.doneFiles)} of ${count(reading.totalFiles)} files`;
+  const line = readingWords(reading, hold);
+  return reading.purpose === "compaction" ? l10n.t("compaction: {0}", line) : line;
+}
+
+function readingWords(reading: ReadingProgress, hold: HoldReason | undefined): string {
+  const [doneFiles, totalFiles] = [count(reading.doneFiles), count(reading.totalFiles)];
   // The files are looked through first; how many tokens there will be is not known before.
-  if (reading.totalTokens === 0) return `${what}looking through ${files}`;
-  const tokens = `${count(reading.doneTokens)} of ${count(reading.totalTokens)} tokens`;
-  const parts = [
-    hold === undefined ? `${what}${PHASE[reading.phase]} ${tokens}` : `${what}${tokens} read`,
-    files,
-    `${percent(reading)} %`,
-  ];
-  if (hold !== undefined) return parts.join(", ");
+  if (reading.totalTokens === 0) return l10n.t("looking through {0} of {1} files", doneFiles, totalFiles);
+  const [done, total] = [count(reading.doneTokens), count(reading.totalTokens)];
+  const files = l10n.t("{0} of {1} files", doneFiles, totalFiles);
+  const share = `${percent(reading)} %`;
+  if (hold !== undefined) return [l10n.t("{0} of {1} tokens read", done, total), files, share].join(", ");
+  const parts = [phaseWords(reading.phase, done, total), files, share];
   const left = timeLeft(reading);
-  if (reading.tokensPerSecond > 0) parts.push(`${count(reading.tokensPerSecond)} tokens/s`);
+  if (reading.tokensPerSecond > 0) parts.push(l10n.t("{0} tokens/s", count(reading.tokensPerSecond)));
   if (left !== undefined) parts.push(left);
   return parts.join(", ");
+}
+
+function phaseWords(phase: ReadingProgress["phase"], done: string, total: string): string {
+  const words: Record<typeof phase, string> = {
+    tokenize: l10n.t("counting {0} of {1} tokens", done, total),
+    restore: l10n.t("restoring {0} of {1} tokens", done, total),
+    prefill: l10n.t("reading {0} of {1} tokens", done, total),
+    save: l10n.t("saving {0} of {1} tokens", done, total),
+  };
+  return words[phase];
 }
 
 /** Tokens and times of one piece of work in one line. */
 export function figuresLine(figures: Figures): string {
   const { generatedTokens, decodeMs, promptTokens, reusedTokens, firstTokenMs, totalMs } = figures;
-  const parts = [`${count(generatedTokens)} ${generatedTokens === 1 ? "token" : "tokens"} in ${seconds(totalMs)}`];
-  if (generatedTokens > 0 && decodeMs > 0) parts.push(`${rate(generatedTokens, decodeMs)} tokens/s`);
-  if (generatedTokens > 0) parts.push(`first after ${seconds(firstTokenMs)}`);
-  const reused = reusedTokens > 0 ? ` (${count(reusedTokens)} reused)` : "";
-  parts.push(`prompt ${count(promptTokens)} tokens${reused}`);
+  const parts = [
+    generatedTokens === 1
+      ? l10n.t("1 token in {0}", seconds(totalMs))
+      : l10n.t("{0} tokens in {1}", count(generatedTokens), seconds(totalMs)),
+  ];
+  if (generatedTokens > 0 && decodeMs > 0) parts.push(l10n.t("{0} tokens/s", rate(generatedTokens, decodeMs)));
+  if (generatedTokens > 0) parts.push(l10n.t("first after {0}", seconds(firstTokenMs)));
+  parts.push(
+    reusedTokens > 0
+      ? l10n.t("prompt {0} tokens ({1} reused)", count(promptTokens), count(reusedTokens))
+      : l10n.t("prompt {0} tokens", count(promptTokens)),
+  );
   return parts.join(" · ");
 }
 
 /** Said of an answer that the user stopped; of other early ends the server says why in its notice. */
-export const STOPPED_NOTE = "It was stopped; the text so far is kept.";
+export function stoppedNote(): string {
+  return l10n.t("It was stopped; the text so far is kept.");
+}
 
 /**
  * Makes text show as it is in Markdown: model names and messages must not become links to commands.
@@ -184,48 +236,68 @@ function rate(tokens: number, ms: number): string {
 /** In steps that do not flicker: whole minutes, below one minute tens of seconds. */
 function timeLeft({ secondsLeft }: ReadingProgress): string | undefined {
   if (secondsLeft === undefined || !Number.isFinite(secondsLeft)) return undefined;
-  if (secondsLeft < 5) return "a moment left";
-  if (secondsLeft < 55) return `${Math.ceil(secondsLeft / 10) * 10} s left`;
+  if (secondsLeft < 5) return l10n.t("a moment left");
+  if (secondsLeft < 55) return l10n.t("{0} s left", Math.ceil(secondsLeft / 10) * 10);
   const minutes = Math.max(1, Math.round(secondsLeft / 60));
-  return minutes < 60 ? `${minutes} min left` : `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+  return minutes < 60
+    ? l10n.t("{0} min left", minutes)
+    : l10n.t("{0} h {1} min left", Math.floor(minutes / 60), minutes % 60);
 }
 
-function baseText({ tokens, files, outlines }: BaseStatus, verb: string): string {
-  const outlined = outlines > 0 ? ` and ${count(outlines)} ${outlines === 1 ? "outline" : "outlines"}` : "";
-  return `${count(tokens)} tokens of ${count(files)} ${files === 1 ? "file" : "files"}${outlined} ${verb}`.trimEnd();
+/** `1 outline`, `7 outlines` */
+export function outlineCount(outlines: number): string {
+  return outlines === 1 ? l10n.t("1 outline") : l10n.t("{0} outlines", count(outlines));
+}
+
+function baseText({ tokens, files, outlines }: BaseStatus): string {
+  const whole = files === 1 ? l10n.t("1 file") : l10n.t("{0} files", count(files));
+  return outlines > 0
+    ? l10n.t("{0} tokens of {1} and {2}", count(tokens), whole, outlineCount(outlines))
+    : l10n.t("{0} tokens of {1}", count(tokens), whole);
 }
 
 function baseLine(base: BaseStatus): string {
-  const leftOut = base.leftOut > 0 ? `, ${count(base.leftOut)} left out` : "";
-  return `${baseText(base, "")}${leftOut}, ${ORIGIN[base.origin]}`;
+  const origins: Record<BaseStatus["origin"], string> = {
+    memory: l10n.t("kept in memory"),
+    snapshot: l10n.t("restored from disk"),
+    computed: l10n.t("read now"),
+  };
+  const leftOut = base.leftOut > 0 ? [l10n.t("{0} left out", count(base.leftOut))] : [];
+  return [baseText(base), ...leftOut, origins[base.origin]].join(", ");
 }
 
 function changedFiles({ files }: OverlayStatus): string {
-  return `${count(files)} changed ${files === 1 ? "file" : "files"}`;
+  return files === 1 ? l10n.t("1 changed file") : l10n.t("{0} changed files", count(files));
 }
 
 function overlayLine(overlay: OverlayStatus): string {
-  const named = overlay.onlyNamed > 0 ? `; ${count(overlay.onlyNamed)} more only named, for want of room` : "";
-  return `${changedFiles(overlay)}, ${count(overlay.tokens)} tokens${named}`;
+  const [changed, tokens] = [changedFiles(overlay), count(overlay.tokens)];
+  if (overlay.onlyNamed === 0) return l10n.t("{0}, {1} tokens", changed, tokens);
+  const named = count(overlay.onlyNamed);
+  return l10n.t("{0}, {1} tokens; {2} more only named, for want of room", changed, tokens, named);
 }
 
 function embeddingLine({ model, chunks, totalChunks, inUse, problem }: EmbeddingStatus): string {
   if (problem !== undefined) return problem;
-  const made = `${count(chunks)} of ${count(totalChunks)} chunks have a vector of ${model}`;
-  return inUse ? made : `${made}; the bundled embedder is used meanwhile`;
+  const [made, total] = [count(chunks), count(totalChunks)];
+  return inUse
+    ? l10n.t("{0} of {1} chunks have a vector of {2}", made, total, model)
+    : l10n.t("{0} of {1} chunks have a vector of {2}; the bundled embedder is used meanwhile", made, total, model);
 }
 
 /** Over the search: says so while it can find only a part. */
 export function searchTitle(index: IndexStatus | undefined): string {
-  if (index?.phase !== "indexing" || index.files >= index.totalFiles) return "Search Codebase";
-  return `Search Codebase (${indexLine(index)})`;
+  if (index?.phase !== "indexing" || index.files >= index.totalFiles) return l10n.t("Search Codebase");
+  return l10n.t("Search Codebase ({0})", indexLine(index));
 }
 
 function indexLine({ phase, files, totalFiles, chunks, bytes }: IndexStatus): string {
-  if (phase === "off") return "off, see the log";
-  if (phase === "indexing") return `indexing, ${count(files)} of ${count(totalFiles)} files so far`;
-  const kept = bytes === undefined ? "" : bytes === 0 ? ", in memory" : `, ${size(bytes)} on disk`;
-  return `${count(files)} files in ${count(chunks)} chunks${kept}`;
+  if (phase === "off") return l10n.t("off, see the log");
+  if (phase === "indexing") return l10n.t("indexing, {0} of {1} files so far", count(files), count(totalFiles));
+  const [found, pieces] = [count(files), count(chunks)];
+  if (bytes === undefined) return l10n.t("{0} files in {1} chunks", found, pieces);
+  if (bytes === 0) return l10n.t("{0} files in {1} chunks, in memory", found, pieces);
+  return l10n.t("{0} files in {1} chunks, {2} on disk", found, pieces, size(bytes));
 }
 
 function joined(parts: readonly (string | undefined)[]): string {

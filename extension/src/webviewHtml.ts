@@ -37,13 +37,18 @@ export function webviewHtml(webview: Webview, extensionUri: Uri, options: PageOp
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="${file(`${options.name}.css`)}">
-<title>${options.title}</title>
+<title>${escapeHtml(options.title)}</title>
 </head>
 <body>
 <main id="app"></main>
 <script nonce="${nonce}" src="${file(`${options.name}.js`)}"></script>
 </body>
 </html>`;
+}
+
+/** A translation may have any character. */
+function escapeHtml(text: string): string {
+  return text.replace(/[&<]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 function mediaFolder(extensionUri: Uri): Uri {

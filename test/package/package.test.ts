@@ -55,6 +55,11 @@ describe("packages", () => {
           assert.ok(paths.includes(join("extension", named)), named);
         }
         assert.ok(paths.includes("extension/THIRD_PARTY_NOTICES.txt"));
+        const texts = ["extension/package.nls.json", join("extension", manifest.l10n, "bundle.l10n.json")];
+        assert.deepEqual(
+          texts.filter((path) => !paths.includes(path)),
+          [],
+        );
         assert.deepEqual(
           paths.filter((path) => FOREIGN.test(path)),
           [],

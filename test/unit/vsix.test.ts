@@ -41,10 +41,10 @@ describe("vsix", () => {
 
   it("lets every file ship that the manifest names", () => {
     const allowed = readFileSync(new URL(".vscodeignore", root), "utf8").match(/(?<=^!)[^*\n]+/gm) ?? [];
-    const named = pathsIn(shippedManifest(readJson("package.json")));
+    const named = [...pathsIn(shippedManifest(readJson("package.json"))), "package.nls.json"];
     assert.ok(named.includes("dist/extension.cjs") && named.length >= 5, named.join(", "));
     assert.deepEqual(
-      named.filter((path) => !allowed.some((place) => path.startsWith(place))),
+      named.filter((path) => !allowed.some((place) => `${path}/`.startsWith(place))),
       [],
     );
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { COMMAND_IDS } from "../../../extension/src/commandIds.ts";
+import { withTexts } from "../../../l10n.ts";
 import { DEFAULT_SETTINGS, parseSettings } from "../../../server/src/protocol/settings.ts";
 
 interface Property {
@@ -16,7 +17,8 @@ interface Property {
 }
 
 const root = new URL("../../../", import.meta.url);
-const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), "utf8"));
+const manifest = withTexts(readJson("package.json"), readJson("package.nls.json"));
 const groups: { title: string; properties: Record<string, Property> }[] = manifest.contributes.configuration;
 const properties: Record<string, Property> = Object.assign({}, ...groups.map((group) => group.properties));
 
