@@ -1,5 +1,6 @@
 // The entry of all measurements: finds the bench by its name, reads its options, prints its figures as JSON or as a table.
 import { parseArgs } from "node:util";
+import { activationBench } from "./activation.ts";
 import { completionBench } from "./completion.ts";
 import { editBench } from "./edit.ts";
 import { fimBench } from "./fim.ts";
@@ -25,6 +26,7 @@ const BENCHES: Record<string, Bench> = {
   fim: fimBench,
   retrieval: retrievalBench,
   size: sizeBench,
+  activation: activationBench,
 };
 
 const USAGE_EXIT_CODE = 2;
