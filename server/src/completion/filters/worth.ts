@@ -33,11 +33,16 @@ export function refuseTooShort(text: string): Filtered {
 }
 
 export function refuseRepeatedLine(text: string, { place }: FilterInput): Filtered {
-  const line = `${place.lineBefore}${text}`.trim();
+  const line = withoutEndMark(`${place.lineBefore}${text}`);
   if (text.includes("\n") || line === "") return { text };
-  if (line === place.above.trim()) return { reason: "it repeats the line above" };
-  if (line === place.following[0]?.trim()) return { reason: "it repeats the line below" };
+  if (line === withoutEndMark(place.above)) return { reason: "it repeats the line above" };
+  if (line === withoutEndMark(place.following[0] ?? "")) return { reason: "it repeats the line below" };
   return { text };
+}
+
+/** `add(a: number) {` and `add(a: number);` say the same. */
+function withoutEndMark(line: string): string {
+  return line.trim().replace(/\s*[{;,]$/, "");
 }
 
 export function refuseWhatFollows(text: string, { place }: FilterInput): Filtered {
