@@ -1,9 +1,13 @@
 // Puts an index together as the index thread does, for the benches that measure it; knows no figures.
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { FileSyntax, SourceText } from "../../server/src/syntax/fileSyntax.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
+/** The parsing thread as it ships, which need not strip types at its start; before the first build, its source. */
+const BUILT_THREAD = join(ROOT, "dist/syntax.mjs");
+const THREAD = existsSync(BUILT_THREAD) ? BUILT_THREAD : join(ROOT, "server/src/syntax/syntaxWorker.ts");
 /** Lance takes two of the cores for itself and then waits for a pool without threads (lance issue 7350). */
 const LANCE_THREADS = String(Math.max(4, availableParallelism()));
 /** As the index thread has. */
@@ -24,7 +28,7 @@ export async function openIndex(place: string) {
   const embedder = await loadEmbedder(join(ROOT, "server/models/embedder/code-embedder.bin"));
   const store = await ChunkStore.open(place, EMBEDDER, embedder.dim);
   const syntax = new SyntaxService({
-    workerEntry: join(ROOT, "server/src/syntax/syntaxWorker.ts"),
+    workerEntry: THREAD,
     grammarDir: join(ROOT, "node_modules/@vscode/tree-sitter-wasm/wasm"),
     withParts: true,
     threads: PARSING_THREADS,
