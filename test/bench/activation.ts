@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { tinyModelFiles } from "../model/tinyModel.ts";
 import { CodeServer } from "../vscode/codeServer.ts";
 import { SAMPLE } from "../vscode/journey.ts";
-import { mochaGlobalSetup, mochaGlobalTeardown, stage } from "../vscode/stage.ts";
+import { clearStage, setUpStage, stage } from "../vscode/stage.ts";
 import { Workbench } from "../vscode/workbench.ts";
 import type { Bench, Figures } from "./measuring.ts";
 import { median, positiveInteger, rounded } from "./measuring.ts";
@@ -37,7 +37,7 @@ export const activationBench: Bench = {
   async run(values, report) {
     const nRuns = positiveInteger(values, "runs") ?? DEFAULT_RUNS;
     const model = tinyModelFiles().model;
-    await mochaGlobalSetup();
+    await setUpStage();
     try {
       const starts: Start[] = [];
       for (let run = 1; run <= nRuns; run++) {
@@ -46,7 +46,7 @@ export const activationBench: Bench = {
       }
       return figuresOf(starts);
     } finally {
-      await mochaGlobalTeardown();
+      await clearStage();
     }
   },
 };

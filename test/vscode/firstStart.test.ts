@@ -18,6 +18,9 @@ describe("first start", () => {
     await workbench.run("Welcome: Open Walkthrough...");
     await workbench.pick("Get Started with Fathom");
     await workbench.page.getByText("Let It Read the Codebase").first().click();
+    // Drawings stand beside the steps where there is room for them.
+    await workbench.press("Control+B");
+    await workbench.webview.getByRole("img", { name: "The codebase as the model has read it" }).waitFor();
     await picture("walkthrough");
     await workbench.page.getByRole("button", { name: "Show Context Map" }).click();
     await workbench.waitForEditor(/Context Map/);

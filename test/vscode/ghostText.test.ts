@@ -6,6 +6,12 @@ import type { Workbench } from "./workbench.ts";
 const BEFORE = "const items = [1, 2, 3];\nfor (const item of items) {\n    console.";
 const AFTER = "\n}\n";
 const FILES = { "src/loop.ts": BEFORE + AFTER, ".env": "TOKEN=\n" };
+const NOTEBOOK = JSON.stringify({
+  cells: [{ cell_type: "code", execution_count: null, metadata: {}, outputs: [], source: ["for item in "] }],
+  metadata: { language_info: { name: "python" } },
+  nbformat: 4,
+  nbformat_minor: 2,
+});
 
 describe("ghost text", () => {
   journey("is typed through, taken by word and sent away", { files: FILES }, async ({ workbench, picture }) => {
@@ -66,6 +72,30 @@ describe("ghost text", () => {
     await workbench.pick("Go on now");
     await workbench.press("Control+Alt+8");
     await workbench.waitForGhost();
+  });
+
+  journey("leaves Tab to a snippet that is being filled in", { files: FILES }, async ({ workbench }) => {
+    await workbench.ready();
+    await workbench.openFile("src/loop.ts");
+    await workbench.press("Control+End");
+    await workbench.run("Snippets: Insert Snippet");
+    await workbench.fillQuickInput("Do-While Statement");
+    await workbench.pick("Do-While Statement");
+    await workbench.type("open");
+    await workbench.press("Control+Alt+8");
+    await workbench.press("Tab");
+    await workbench.type("next();");
+    await workbench.waitForText(`${BEFORE}${AFTER}do {\n    next();\n} while (open);`);
+  });
+
+  journey("leaves notebooks as they are", { files: { "a.ipynb": NOTEBOOK } }, async ({ workbench }) => {
+    await workbench.ready();
+    await workbench.page.getByRole("treeitem", { name: "a.ipynb" }).dblclick();
+    await workbench.page.locator(".notebookOverlay .monaco-editor .view-lines").first().click();
+    await workbench.press("Control+End");
+    await workbench.type("items");
+    await workbench.press("Control+Alt+8");
+    await workbench.page.locator(".notebookOverlay .view-line", { hasText: "for item in items" }).waitFor();
   });
 
   journey(

@@ -65,6 +65,10 @@ export function journey(
     const context = await browser.newContext(WINDOW);
     try {
       await walked(name, options, server, context, walk);
+    } catch (error) {
+      // Mocha tells only the last attempt's error.
+      console.log(`An attempt failed: ${name}\n${(error as Error).stack}`);
+      throw error;
     } finally {
       await context.close();
       await server.stop();

@@ -59,7 +59,7 @@ async function installDebianPackages(): Promise<void> {
     const [command, ...rest] = [...root, "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", ...args];
     await run(command!, rest, { env, maxBuffer: 2 ** 26 });
   };
-  console.log(`Installing ${DEBIAN_PACKAGES.join(" and ")} …`);
+  console.error(`Installing ${DEBIAN_PACKAGES.join(" and ")} …`);
   try {
     await apt("update");
     await apt("install", "-y", "--no-install-recommends", ...DEBIAN_PACKAGES);
@@ -76,7 +76,7 @@ async function installedServer(): Promise<string> {
   const folder = join(cache, `code-server-${CODE_SERVER}-${CACHE_LAYOUT}`);
   const package_ = join("node_modules", "code-server");
   if (!existsSync(folder)) {
-    console.log(`Installing VS Code's server into ${folder} …`);
+    console.error(`Installing VS Code's server into ${folder} …`);
     await mkdir(dirname(folder), { recursive: true });
     const unfinished = await mkdtemp(`${folder}-unfinished-`);
     await fill(unfinished, join(unfinished, package_));

@@ -28,14 +28,14 @@ export interface Stage {
 
 let prepared: (Stage & { folder: string }) | undefined;
 
-/** What {@link mochaGlobalSetup} prepared. */
+/** What {@link setUpStage} prepared. */
 export function stage(): Stage {
   if (prepared === undefined) throw new Error("Run these tests with: npm run test:vscode");
   return prepared;
 }
 
-/** Called by mocha before the first test: packs what is built (or takes FATHOM_VSIX), and installs the package as a user does. */
-export async function mochaGlobalSetup(): Promise<void> {
+/** Packs what is built (or takes FATHOM_VSIX), installs the package as a user does, and starts a browser. */
+export async function setUpStage(): Promise<void> {
   const { serverEntry: entry, chromium: executablePath } = await install();
   const folder = mkdtempSync(join(tmpdir(), "fathom-stage-"));
   const extensionsDir = join(folder, "extensions");
@@ -44,10 +44,31 @@ export async function mochaGlobalSetup(): Promise<void> {
   prepared = { entry, extensionsDir, browser, folder };
 }
 
-/** Called by mocha after the last test. */
-export async function mochaGlobalTeardown(): Promise<void> {
+/** Ends what {@link setUpStage} began. */
+export async function clearStage(): Promise<void> {
   await prepared?.browser.close();
   if (prepared) rmSync(prepared.folder, { recursive: true, force: true });
+}
+
+/** Called by mocha before the first test. */
+export const mochaGlobalSetup = setUpStage;
+
+/** How often each test was begun, by its title. */
+const attempts = new Map<string, number>();
+
+/** Called by mocha before each attempt at a test. */
+export const mochaHooks = {
+  beforeEach(this: Mocha.Context) {
+    const title = this.currentTest!.fullTitle();
+    attempts.set(title, (attempts.get(title) ?? 0) + 1);
+  },
+};
+
+/** Called by mocha after the last test; says how many were tried once more, which is none as long as all is well. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await clearStage();
+  const retried = [...attempts].filter(([, count]) => count > 1).map(([title]) => title);
+  console.log([`Retries: ${retried.length}`, ...retried].join("\n  "));
 }
 
 async function packed(folder: string): Promise<string> {
