@@ -38,7 +38,7 @@ function inputOf(golden: GoldenCase): FilterInput {
   return {
     place: placeOf(golden.section("file")),
     singleLine: golden.optional("singleLine") !== undefined,
-    indentUnit: unit === "tab" ? "\t" : " ".repeat(Number(unit)),
+    indentUnit: unit === "none" ? undefined : unit === "tab" ? "\t" : " ".repeat(Number(unit)),
     artefacts: ARTEFACTS,
     recentlyRemoved: removed === undefined ? [] : [removed],
   };

@@ -28,6 +28,9 @@ const LANGUAGES: Readonly<Record<string, string>> = {
   html: "html",
   sql: "sql",
   md: "markdown",
+  rst: "restructuredtext",
+  adoc: "asciidoc",
+  mk: "makefile",
   ex: "elixir",
   hs: "haskell",
 };

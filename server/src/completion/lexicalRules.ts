@@ -52,7 +52,7 @@ const LANGUAGES: readonly (readonly [LexicalRules, string])[] = [
   [TAGS, "html xml vue svelte handlebars razor erb astro"],
   [{ ...DASHES, scopes: "none" }, "sql"],
   [{ ...HASH, scopes: "none" }, "toml ini properties dockerfile dotenv ignore"],
-  [PROSE, "markdown plaintext latex restructuredtext mdx"],
+  [PROSE, "markdown plaintext latex restructuredtext asciidoc mdx"],
 ];
 
 const BY_LANGUAGE = new Map(
@@ -64,8 +64,21 @@ export function lexicalRules(languageId: string): LexicalRules {
   return BY_LANGUAGE.get(languageId) ?? PLAIN;
 }
 
+/** True where fences and lines of marks are text: a language for people. */
+export function isProse(languageId: string): boolean {
+  return BY_LANGUAGE.get(languageId) === PROSE;
+}
+
 /** Words that close a block and stand first in their line. */
 export const CLOSING_WORDS = /^(?:end|fi|done|esac)\b/;
+
+/** Brackets, a word, a tag or a fence, and what may stand behind them. */
+const CLOSES_ONLY = /^(?:[)\]}]+|(?:end|fi|done|esac)\b|<\/[\w.:-]*>|`{3,})[)\]};,]*$/;
+
+/** True if a line closes something and says nothing else: such lines are alike and stand below each other. */
+export function closesOnly(line: string): boolean {
+  return CLOSES_ONLY.test(line.trim());
+}
 
 /** What stands first in a line that goes on with the construct before it. */
 export const GOES_ON =
@@ -85,6 +98,13 @@ export function opensBlock(line: string, { scopes }: LexicalRules): boolean {
   if (scopes === "indentation") return COLON_END.test(line) || /(?:=|->|\bdo|\bof|\bwhere)\s*$/.test(line);
   if (scopes === "words") return WORD_OPENING.test(line) && !/(?:^|\s)(?:end|fi|done|esac)\s*$/.test(line);
   return false;
+}
+
+const BRACELESS_HEADER = /^\s*(?:(?:\}\s*)?else\s+)?(?:if|for|foreach|while)\s*\(.*\)\s*$|^\s*(?:\}\s*)?else\s*$/;
+
+/** True if the next line alone belongs to the line, without a bracket: `if (a)`. */
+export function headsNextLine(line: string): boolean {
+  return BRACELESS_HEADER.test(line);
 }
 
 export function indentOf(line: string): number {

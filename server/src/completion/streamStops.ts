@@ -1,6 +1,14 @@
 // Says while a text is still growing how much of it is wanted, and when nothing more is; each rule decides as early as it is sure.
 import { BracketScanner, CLOSERS } from "./bracketScanner.ts";
-import { CLOSING_WORDS, GOES_ON, indentOf, type LexicalRules, lexicalRules, opensBlock } from "./lexicalRules.ts";
+import {
+  CLOSING_WORDS,
+  GOES_ON,
+  headsNextLine,
+  indentOf,
+  type LexicalRules,
+  lexicalRules,
+  opensBlock,
+} from "./lexicalRules.ts";
 import { type OpenBracket, scanBefore } from "./lineSyntax.ts";
 import type { CompletionPlace } from "./place.ts";
 import { repeatedFrom } from "./repetition.ts";
@@ -205,7 +213,9 @@ export class StreamStops {
     if (next === undefined || next.trim() !== line.trim()) return false;
     if (CLOSER_LINE.test(line.trim())) return indentOf(next) === indentOf(line);
     const isSameScope =
-      this.#rules.scopes === "brackets" ? this.#scanner.open.length === 0 : indentOf(line) <= (this.#baseIndent ?? 0);
+      this.#rules.scopes === "brackets"
+        ? this.#scanner.open.length === 0 && !headsNextLine(this.#lines.at(-2) ?? "")
+        : indentOf(line) <= (this.#baseIndent ?? 0);
     return isSameScope && line.trim().length >= MIN_FOLLOWING_CHARS;
   }
 

@@ -5,8 +5,8 @@ export interface FilterInput {
   place: CompletionPlace;
   /** Only one line may be shown. */
   singleLine: boolean;
-  /** One level of the file's indentation: spaces, or a tab. */
-  indentUnit: string;
+  /** One level of the file's indentation: spaces, or a tab; undefined while the file shows none. */
+  indentUnit: string | undefined;
   /** What the model's family writes by habit and is never code: fences, special tokens' texts, thinking. */
   artefacts: RegExp;
   /** Texts that the user removed at the cursor a moment ago, newest first. */

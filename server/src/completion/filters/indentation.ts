@@ -5,10 +5,13 @@ import type { Filtered, FilterInput } from "./filter.ts";
 /** Of a suggestion in tabs for a file in spaces nothing else is known; a suggestion in spaces shows its own unit. */
 const USUAL_SPACES = 4;
 
-/** Tabs for spaces, or spaces for tabs, in every line but the first. */
+/**
+ * Tabs for spaces, or spaces for tabs, in every line but the first. Where the file shows no indentation nothing is
+ * known better than by the model: a Makefile needs its tabs.
+ */
 export function useFileIndentation(text: string, { indentUnit }: FilterInput): Filtered {
   const [first = "", ...lines] = text.split("\n");
-  if (lines.length === 0) return { text };
+  if (lines.length === 0 || indentUnit === undefined) return { text };
   const spaces = spacesPerLevel(lines);
   const converted = lines.map((line) => {
     const indent = /^[ \t]*/.exec(line)![0];
@@ -27,7 +30,7 @@ export function fitFirstLine(text: string, { place, indentUnit }: FilterInput): 
   if (lineBefore.trim() !== "") return { text: /\s$/.test(lineBefore) ? text.slice(space.length) : text };
   // The cursor's line is blank: it is as deep as the line above, or one level deeper where a block begins.
   const opens = opensBlock(above, lexicalRules(languageId)) || /[{[(]\s*$/.test(above);
-  const wanted = /^[ \t]*/.exec(above)![0] + (opens ? indentUnit : "");
+  const wanted = /^[ \t]*/.exec(above)![0] + (opens ? (indentUnit ?? "") : "");
   const missing = wanted.startsWith(lineBefore) ? wanted.slice(lineBefore.length) : "";
   return { text: missing + text.slice(space.length) };
 }

@@ -1,7 +1,15 @@
 // Filters against what stands behind the cursor already: brackets that are closed, lines that follow, the rest of the line.
 import { distance } from "fastest-levenshtein";
 import { BracketScanner } from "../bracketScanner.ts";
-import { CLOSING_WORDS, lexicalRules } from "../lexicalRules.ts";
+import {
+  CLOSING_WORDS,
+  headsNextLine,
+  indentOf,
+  type LexicalRules,
+  lexicalRules,
+  opensBlock,
+} from "../lexicalRules.ts";
+import type { CompletionPlace } from "../place.ts";
 import type { Filtered, FilterInput } from "./filter.ts";
 
 /** With only these behind the cursor, more lines tear nothing off. */
@@ -31,14 +39,25 @@ export function stopAtFollowingLine(text: string, { place }: FilterInput): Filte
   const next = following[0];
   if (next === undefined || next.length < MIN_LINE_CHARS || CLOSER_LINE.test(next)) return { text };
   const lines = text.split("\n");
+  const rules = lexicalRules(place.languageId);
   const at = lines.findIndex((line, index) => {
     if (index === 0) return false;
-    // The last line may not be whole, so that lines like it prove nothing.
-    if (line.trim() === next) return true;
     const suggested = lines.slice(index, index + COMPARED_LINES).map((other) => other.trim());
-    return suggested.length === following.length && areAlike(suggested.join("\n"), following.join("\n"));
+    // The last line may not be whole, so that lines like it prove nothing.
+    const isAlike = suggested.length === following.length && areAlike(suggested.join("\n"), following.join("\n"));
+    if (line.trim() !== next && !isAlike) return false;
+    return !isInsideOwn(place, lines.slice(0, index), line, rules);
   });
   return { text: at < 0 ? text : lines.slice(0, at).join("\n") };
+}
+
+/** True if the suggested lines above a line open what it stands in: there the same words say something else. */
+function isInsideOwn({ lineBefore, following }: CompletionPlace, above: string[], line: string, rules: LexicalRules) {
+  const whole = [lineBefore + above[0], ...above.slice(1)];
+  if (rules.scopes === "brackets") return leavesOpen(above.join("\n"), rules) || headsNextLine(whole.at(-1)!);
+  if (indentOf(line) <= indentOf(following[0] ?? "")) return false;
+  const isText = rules.scopes === "tags" || rules.scopes === "none";
+  return isText || whole.some((other) => opensBlock(other, rules));
 }
 
 /** `foo(|)` and `bar)`: the bracket or quote that the editor closed is not closed again; `f(a, g(b))` stays whole. */
@@ -68,9 +87,16 @@ export function dropLineEnd(text: string, { place }: FilterInput): Filtered {
   if (after.trim() === "" || text.includes("\n")) return { text };
   for (let length = Math.min(after.length, text.length); length > 0; length--) {
     if (length < MIN_OVERLAP_CHARS && length < after.length) break;
-    if (text.endsWith(after.slice(0, length))) return { text: text.slice(0, -length) };
+    if (!text.endsWith(after.slice(0, length))) continue;
+    return { text: text.slice(0, endOfOwn(text, text.length - length, lexicalRules(place.languageId))) };
   }
   return { text };
+}
+
+/** The first end from `from` on with all closed that the text opens: `print(|);` and `f(a);` share only the `;`. */
+function endOfOwn(text: string, from: number, rules: LexicalRules): number {
+  for (let end = from; end < text.length; end++) if (!leavesOpen(text.slice(0, end), rules)) return end;
+  return text.length;
 }
 
 /** The line that closes the block stands there already, as deep as in the suggestion. */
@@ -81,14 +107,15 @@ export function dropClosingLine(text: string, { place }: FilterInput): Filtered 
   const isCloser = CLOSER_LINE.test(last.trim()) || CLOSING_WORDS.test(last.trim());
   if (lines.length < 2 || !isCloser || last !== next) return { text };
   const before = lines.slice(0, -1).join("\n");
-  return { text: closesItself(before, last.trim(), place.languageId) ? text : before };
+  // What the last line closes was opened in the suggestion: then what follows closes something else.
+  const closesItself = CLOSER_LINE.test(last.trim()) && leavesOpen(before, lexicalRules(place.languageId));
+  return { text: closesItself ? text : before };
 }
 
-/** True if what the last line closes was opened in the suggestion: then what follows closes something else. */
-function closesItself(before: string, closer: string, languageId: string): boolean {
-  if (!CLOSER_LINE.test(closer)) return false;
-  const scanner = new BracketScanner(lexicalRules(languageId));
-  for (const char of before) scanner.next(char);
+/** True if some bracket that the text opens is not closed in it. */
+function leavesOpen(text: string, rules: LexicalRules): boolean {
+  const scanner = new BracketScanner(rules);
+  for (const char of text) scanner.next(char);
   return scanner.open.length > 0;
 }
 

@@ -1,5 +1,7 @@
 // Filters that refuse what is of no use as a whole: blank, too short, said already, just removed, glued to a word.
-import { repeatedFrom } from "../repetition.ts";
+import { BracketScanner } from "../bracketScanner.ts";
+import { closesOnly, isProse, lexicalRules } from "../lexicalRules.ts";
+import { isData, repeatedFrom } from "../repetition.ts";
 import type { Filtered, FilterInput } from "./filter.ts";
 
 /** A shorter text may stand behind the cursor by chance. */
@@ -9,18 +11,36 @@ const MIN_REMOVED_CHARS = 2;
 /** A text that only begins with what was removed has to begin with this much of it. */
 const MIN_REMOVED_BEGINNING = 4;
 /** A piece of a line that comes so many times in a row is a loop of the model. */
-const LOOP = /(.{3,40}?)\1{3,}/;
+const LOOP = /(.{3,40}?)\1{3,}/g;
+/** An operator, behind which something has to come; behind a comma more may come. */
+const DANGLING = /[=+\-*%&|^<.?:]\s*$/;
 
-/** What a model says in a loop is kept once. */
-export function cutRepetition(text: string): Filtered {
+/** What a model says in a loop is kept once, or not at all where that would leave a line in pieces. */
+export function cutRepetition(text: string, { place }: FilterInput): Filtered {
   const lines = text.split("\n");
   for (let length = 2; length <= lines.length; length++) {
     const from = repeatedFrom(lines.slice(0, length));
     if (from !== undefined) return { text: lines.slice(0, from).join("\n") };
   }
-  const loop = LOOP.exec(text);
-  const isCode = loop !== null && /\w/.test(loop[1] ?? "");
-  return { text: isCode ? text.slice(0, loop.index + loop[1]!.length) : text };
+  const loop = [...text.matchAll(LOOP)].find(([, piece]) => /\w/.test(piece!) && !isPieceOfData(piece!));
+  if (loop === undefined) return { text };
+  const end = loop.index + loop[1]!.length;
+  return breaksOff(text, end, place.languageId) ? { reason: "the model repeats itself" } : { text: text.slice(0, end) };
+}
+
+/** The piece that repeats may begin anywhere in what repeats: `0", "` in a row of `"0"`. */
+function isPieceOfData(piece: string): boolean {
+  return [...piece].some((_, at) => isData(piece.slice(at) + piece.slice(0, at)));
+}
+
+/** True if a text cut there ends within a word or string, at an operator, or leaves a bracket open. */
+function breaksOff(text: string, end: number, languageId: string): boolean {
+  const scanner = new BracketScanner(lexicalRules(languageId));
+  const kept = text.slice(0, end);
+  for (const char of kept) scanner.next(char);
+  const isInWord = /\w$/.test(kept) && /\w/.test(text[end] ?? "");
+  const isDangling = !isProse(languageId) && DANGLING.test(kept);
+  return isInWord || isDangling || scanner.inString || scanner.open.length > 0;
 }
 
 export function refuseBlank(text: string): Filtered {
@@ -32,11 +52,16 @@ export function refuseTooShort(text: string): Filtered {
   return /^[^\w\s)\]}>"'`;:,]$/u.test(text.trim()) ? { reason: "it is a single mark" } : { text };
 }
 
+/** Closing lines stand below each other; only the one below, as deep as this one, closes the same. */
 export function refuseRepeatedLine(text: string, { place }: FilterInput): Filtered {
-  const line = withoutEndMark(`${place.lineBefore}${text}`);
+  const whole = `${place.lineBefore}${text}`;
+  const line = withoutEndMark(whole);
   if (text.includes("\n") || line === "") return { text };
+  const below = place.following[0] ?? "";
+  if (closesOnly(whole))
+    return whole.trimEnd() === below.trimEnd() ? { reason: "it repeats the line below" } : { text };
   if (line === withoutEndMark(place.above)) return { reason: "it repeats the line above" };
-  if (line === withoutEndMark(place.following[0] ?? "")) return { reason: "it repeats the line below" };
+  if (line === withoutEndMark(below)) return { reason: "it repeats the line below" };
   return { text };
 }
 
@@ -45,10 +70,16 @@ function withoutEndMark(line: string): string {
   return line.trim().replace(/\s*[{;,]$/, "");
 }
 
+/** In the cursor's line a beginning counts, below it only whole lines: `items` may stand above `items.push(a);`. */
 export function refuseWhatFollows(text: string, { place }: FilterInput): Filtered {
   const said = text.trim();
-  const isThere = said.length >= MIN_REPEATED_CHARS && place.textAfter.trimStart().startsWith(said);
-  return isThere ? { reason: "it repeats what follows" } : { text };
+  const after = place.textAfter.trimStart();
+  if (said.length < MIN_REPEATED_CHARS || !after.startsWith(said)) return { text };
+  const isOnLine = place.lineAfter.trim() !== "";
+  // Whether a line that closes something is there already depends on its indentation: see refuseRepeatedLine.
+  if (!isOnLine && place.lineBefore.trim() === "" && closesOnly(said)) return { text };
+  const isWhole = isOnLine || said.includes("\n") || /^[ \t]*[{;,]?[ \t]*(?:\n|$)/.test(after.slice(said.length));
+  return isWhole ? { reason: "it repeats what follows" } : { text };
 }
 
 /** Whoever has just removed a text does not want it back. */
