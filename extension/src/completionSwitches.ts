@@ -1,5 +1,5 @@
 // The commands that switch inline completions on or off in the settings, as a whole or for one language.
-import { ConfigurationTarget, l10n, window, workspace } from "vscode";
+import { ConfigurationTarget, l10n, type WorkspaceConfiguration, window, workspace } from "vscode";
 import { DEFAULT_SETTINGS, SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
 import { say } from "./notices.ts";
 
@@ -8,11 +8,11 @@ const LANGUAGES_KEY = "completion.languages";
 /** Stands for all languages that are not named. */
 const OTHERS = "*";
 
-/** Switches inline completions on or off where the setting is decided now: workspace or user. */
+/** Switches inline completions on or off where the setting is decided now: folder of the file in front, workspace or user. */
 export async function toggleCompletion(): Promise<void> {
-  const settings = workspace.getConfiguration(SETTINGS_SECTION);
+  const settings = workspace.getConfiguration(SETTINGS_SECTION, window.activeTextEditor?.document.uri);
   const enabled = settings.get<boolean>(ENABLED_KEY, DEFAULT_SETTINGS.completion.enabled);
-  await settings.update(ENABLED_KEY, !enabled, decidedIn(ENABLED_KEY));
+  await settings.update(ENABLED_KEY, !enabled, decidedIn(settings, ENABLED_KEY));
   say(enabled ? l10n.t("Fathom: inline completions are off.") : l10n.t("Fathom: inline completions are on."));
 }
 
@@ -23,10 +23,11 @@ export async function toggleCompletionLanguage(): Promise<void> {
     void window.showInformationMessage(l10n.t("Open a file first: its language is the one to switch."));
     return;
   }
+  // Not of the file in front: no folder can decide this setting for itself.
   const settings = workspace.getConfiguration(SETTINGS_SECTION);
   const languages = settings.get<Record<string, boolean>>(LANGUAGES_KEY, DEFAULT_SETTINGS.completion.languages);
   const isOn = languages[languageId] ?? languages[OTHERS] ?? true;
-  await settings.update(LANGUAGES_KEY, { ...languages, [languageId]: !isOn }, decidedIn(LANGUAGES_KEY));
+  await settings.update(LANGUAGES_KEY, { ...languages, [languageId]: !isOn }, decidedIn(settings, LANGUAGES_KEY));
   say(
     isOn
       ? l10n.t("Fathom: inline completions are off for {0}.", languageId)
@@ -34,7 +35,8 @@ export async function toggleCompletionLanguage(): Promise<void> {
   );
 }
 
-function decidedIn(key: string): ConfigurationTarget {
-  const inspected = workspace.getConfiguration(SETTINGS_SECTION).inspect(key);
+function decidedIn(settings: WorkspaceConfiguration, key: string): ConfigurationTarget {
+  const inspected = settings.inspect(key);
+  if (inspected?.workspaceFolderValue !== undefined) return ConfigurationTarget.WorkspaceFolder;
   return inspected?.workspaceValue === undefined ? ConfigurationTarget.Global : ConfigurationTarget.Workspace;
 }

@@ -1,5 +1,5 @@
 // Further texts for one place, for a user who asked by hand: other than the surest one, those with the fewest syntax errors first.
-import type { Engine, Sampling } from "../../../engine/src/api.ts";
+import type { Engine, Figures, Sampling } from "../../../engine/src/api.ts";
 import type { CursorSyntaxService } from "../syntax/cursorSyntax.ts";
 import { rankCandidates } from "./candidateRanking.ts";
 import type { CompletionPlace } from "./place.ts";
@@ -17,13 +17,15 @@ export interface CandidateRequest {
   prepared: Prepared;
   /** How many more are asked for; fewer are given where the model says the same again. */
   count: number;
+  /** The model has worked for one of them. */
+  onWorked: (figures: Figures) => void;
 }
 
 /** @throws The signal's reason, EngineError. */
 export async function moreCandidates(request: CandidateRequest, signal: AbortSignal): Promise<string[]> {
-  const { syntax, place, first, prepared, count } = request;
+  const { syntax, place, first, count } = request;
   const texts = new Set<string>();
-  for (let seed = 1; seed <= count; seed++) texts.add(await oneMore(request, prepared, seed, signal));
+  for (let seed = 1; seed <= count; seed++) texts.add(await oneMore(request, seed, signal));
   texts.delete(first);
   texts.delete("");
   const candidates = [...texts];
@@ -32,12 +34,13 @@ export async function moreCandidates(request: CandidateRequest, signal: AbortSig
   return rankCandidates(candidates, errors);
 }
 
+/** @returns Empty if the model said nothing, or was stopped in the middle. */
 async function oneMore(
-  { engine }: CandidateRequest,
-  { request, stops }: Prepared,
+  { engine, prepared, onWorked }: CandidateRequest,
   seed: number,
   signal: AbortSignal,
 ): Promise<string> {
+  const stops = prepared.newStops();
   const enough = new AbortController();
   let said = "";
   let kept: string | undefined;
@@ -50,8 +53,12 @@ async function oneMore(
     enough.abort();
   };
   // The prompt is the same for all of them, and so is what the model makes of it.
-  const asked = { ...request, sampling: { ...VARIED, seed }, checkpointAtEnd: true as const };
-  const { text } = await engine.generate(asked, { signal: AbortSignal.any([signal, enough.signal]), onChunk });
+  const asked = { ...prepared.request, sampling: { ...VARIED, seed }, checkpointAtEnd: true as const };
+  const hooks = { signal: AbortSignal.any([signal, enough.signal]), onChunk };
+  const { text, stopReason, figures } = await engine.generate(asked, hooks);
+  onWorked(figures);
   signal.throwIfAborted();
-  return kept ?? stops.push(text).text;
+  if (kept !== undefined) return kept;
+  // Without our doing it is cancelled when its model is released, and then it is half a text.
+  return stopReason === "cancelled" ? "" : stops.push(text).text;
 }

@@ -2,7 +2,7 @@
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import type { Figures } from "../../../engine/src/api.ts";
 import type { Clock } from "../codebase/clock.ts";
-import type { CompletionCache } from "./completionCache.ts";
+import type { CachedRest, CompletionCache } from "./completionCache.ts";
 import type { Debounce } from "./debounce.ts";
 import { type CompletionPlace, inLf, placeBetween } from "./place.ts";
 import { type Outcome, type Prepared, RunningCompletion, type RunOptions } from "./runningCompletion.ts";
@@ -89,7 +89,7 @@ export class Completer {
   async complete(ask: Ask, signal: AbortSignal): Promise<Answer> {
     const turn = this.#nextTurn(signal);
     const cached = this.#options.cache.find(ask.place);
-    if (cached !== undefined && !(cached.how === "typed" && ask.notFromTyping)) {
+    if (cached !== undefined && isOfUse(cached, ask)) {
       if (!this.#asked?.run.follows(ask.place)) this.#asked?.run.drop();
       return { kind: "said", text: cached.rest, source: cached.how === "exact" ? "cache" : "typed" };
     }
@@ -110,7 +110,7 @@ export class Completer {
     this.#cancelGuess();
     const asked = this.#asked;
     if (asked === undefined || asked.uri !== document.uri || asked.run.isOver) return;
-    const cursors = cursorsAfterTyping(asked.run.cursor, inLf(document.getText()));
+    const cursors = cursorsAfterTyping(asked.run.cursor, inLf(document.getText()), asked.run.text);
     const cursor = cursors.find((guess) => asked.run.follows(guess));
     asked.isFollowed = cursor !== undefined;
     if (cursor === undefined) asked.run.drop();
@@ -146,13 +146,18 @@ export class Completer {
 
   /** @returns Undefined if the model has to be asked again. */
   async #attempt(ask: Ask, turn: Turn, isFirst: boolean): Promise<Answer | undefined> {
-    const joined = this.#joinable(ask.place);
+    const wanted = this.#joinable(ask.place);
+    // A guess runs behind everything that somebody waits for. Where it has said nothing yet, asking anew costs nothing: what
+    // was evaluated for it stays in the context.
+    const isSilentGuess = wanted !== undefined && wanted === this.#guessed && wanted.run.text === "";
+    const joined = isSilentGuess ? undefined : wanted;
     if (joined === undefined) {
       this.#dropAll();
-      if (isFirst && !ask.explicit) await this.#pause(ask.place, turn.ended);
+      if (isFirst && !isSilentGuess && !ask.explicit) await this.#pause(ask.place, turn.ended);
       if (turn.ended.aborted) return { kind: "superseded" };
     }
     const tracked = joined ?? this.#start(ask, false);
+    if (joined !== undefined && joined === this.#guessed) this.#adoptGuess(joined);
     tracked.run.follow(ask.place);
     const outcome = await untilAborted(tracked.run.outcome, turn.ended);
     if (outcome === undefined) {
@@ -166,6 +171,13 @@ export class Completer {
     if (text === undefined) return undefined;
     const source = joined === undefined ? "model" : joined.speculative ? "speculative" : "running";
     return { kind: "said", text, source, figures: outcome.figures };
+  }
+
+  /** Somebody waits for it now: it lives and ends with what is typed, like all that was asked for. */
+  #adoptGuess(guess: Tracked): void {
+    this.#asked?.run.drop();
+    this.#asked = guess;
+    this.#guessed = undefined;
   }
 
   #joinable(cursor: Cursor): Tracked | undefined {
@@ -235,6 +247,11 @@ export class Completer {
     this.#asked = undefined;
     this.#guessed = undefined;
   }
+}
+
+/** Whoever asks by hand once more where nothing was said wants another answer. */
+function isOfUse({ how, rest }: CachedRest, { explicit, notFromTyping }: Ask): boolean {
+  return how === "typed" ? notFromTyping !== true : !explicit || rest.trim() !== "";
 }
 
 /** @returns Undefined if the signal aborts first. */

@@ -5,7 +5,7 @@ import { type Cursor, restOf, type Suggestion, suggestionAt } from "./typingThro
 const CAPACITY = 200;
 
 export interface CachedRest {
-  /** What is left to insert, never empty. */
+  /** What is left to insert; empty only where the model had nothing to say. */
   rest: string;
   /** "exact": asked at this very place before; "typed": the user typed the beginning of it. */
   how: "exact" | "typed";

@@ -7,7 +7,7 @@ import type { Ask } from "./completer.ts";
 import type { CompletionContext } from "./context/completionContext.ts";
 import { FimPrompt } from "./fimPrompt.ts";
 import type { Prepared } from "./runningCompletion.ts";
-import { type Shape, shapeOf } from "./shape.ts";
+import { shapeOf } from "./shape.ts";
 import { StreamStops } from "./streamStops.ts";
 
 /** A completion should be what the model is surest of. */
@@ -47,11 +47,6 @@ export interface CompletionPromptOptions {
   tokensPerSecond: () => number;
 }
 
-/** With what a text that comes back is filtered. */
-export interface PreparedCompletion extends Prepared {
-  shape: Shape;
-}
-
 export class CompletionPrompt {
   readonly #options: CompletionPromptOptions;
   #fim: FimPrompt;
@@ -72,7 +67,7 @@ export class CompletionPrompt {
   }
 
   /** @param background Nobody waits for the answer yet. @throws The signal's reason, EngineError. */
-  async prepare(ask: Ask, background: boolean, signal: AbortSignal): Promise<PreparedCompletion> {
+  async prepare(ask: Ask, background: boolean, signal: AbortSignal): Promise<Prepared> {
     const { family, maxTokens } = this.#options.model();
     const [parts, syntax] = await Promise.all([this.#parts(ask, signal), this.syntaxAt(ask, signal)]);
     const shape = shapeOf(ask.place, syntax);
@@ -85,7 +80,7 @@ export class CompletionPrompt {
       stopSpecials: family.stopSpecials,
       ...(background ? { background } : {}),
     };
-    return { request, shape, stops: new StreamStops(ask.place, shape) };
+    return { request, newStops: () => new StreamStops(ask.place, shape) };
   }
 
   /**
@@ -116,6 +111,7 @@ export class CompletionPrompt {
       items,
       budgetTokens: this.#promptTokens,
       suffixTokens: this.#suffixTokens,
+      signal,
     });
   }
 

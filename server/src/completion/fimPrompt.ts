@@ -1,4 +1,5 @@
 // Lays out the prompt for filling in the middle so that a key re-evaluates little: what changes least stands first.
+import { hash } from "node:crypto";
 import type { PromptPart } from "../../../engine/src/api.ts";
 import type { FimFamily } from "../models/fimFamilies.ts";
 import type { ContextItem } from "./context/contextItems.ts";
@@ -9,7 +10,7 @@ import type { CompletionPlace } from "./place.ts";
  * the file's end: a start that moves with every new line would change the prompt's beginning, and with it all that is cached.
  */
 const STEP_LINES = 64;
-/** The same for a single line that is too long, characters. */
+/** The same for lines that are too long together, characters. */
 const STEP_CHARS = 1024;
 
 /** The beginning of a long line is kept in steps of so many characters. */
@@ -32,11 +33,13 @@ export interface FimInput {
   budgetTokens: number;
   /** Room for what closely follows the cursor, which is evaluated anew with every key, tokens. */
   suffixTokens: number;
+  /** Ends the counting. */
+  signal?: AbortSignal;
 }
 
 export class FimPrompt {
   readonly #countTokens: (texts: string[]) => Promise<number[]>;
-  /** By text; the one used last at the end. */
+  /** By the text's hash, since the texts themselves would be many megabytes; the one used last at the end. */
   readonly #counts = new Map<string, number>();
 
   /** @param countTokens Number of tokens of each text. */
@@ -47,15 +50,18 @@ export class FimPrompt {
   /**
    * @returns Parts for a raw completion: repository, other files, the far part of what follows, the text before the cursor
    *   with checkpoints at and in its line, what closely follows. Families that read what follows first get it there.
+   * @throws The signal's reason.
    */
   async parts(input: FimInput): Promise<PromptPart[]> {
-    const { family, place, items, budgetTokens, suffixTokens } = input;
+    const { family, place, items, budgetTokens, suffixTokens, signal } = input;
     const farTokens = Math.floor(budgetTokens * FAR_SHARE);
     // What stands in front of the text before the cursor is not evaluated anew with every key: it may be longer.
     const nearTokens = family.order === "suffixFirst" ? Math.max(suffixTokens, farTokens) : suffixTokens;
     const near = await this.#near(place.textAfter, nearTokens);
+    signal?.throwIfAborted();
     const frame = this.#frame(input);
     const far = await this.#far(place.textAfter, near.text.length, farTokens);
+    signal?.throwIfAborted();
     const itemTokens = items.reduce((sum, { tokens }) => sum + tokens, 0);
     const room = budgetTokens - near.tokens - far.tokens - itemTokens - frame.tokens;
     const before = await this.#before(place.textBefore, Math.max(0, room));
@@ -90,13 +96,13 @@ export class FimPrompt {
     for (let end = -1, line = 0; line < NEAR_LINES && end < textAfter.length; line++) {
       const next = textAfter.indexOf("\n", end + 1);
       end = next < 0 ? textAfter.length : next;
-      texts.push(textAfter.slice(0, Math.min(end, tokens * MOST_CHARS_PER_TOKEN)));
+      texts.push(textAfter.slice(0, wholeCharacters(textAfter, Math.min(end, tokens * MOST_CHARS_PER_TOKEN))));
     }
     const counts = await this.#tokensOf(texts);
     const fitting = counts.findLastIndex((count) => count <= tokens);
     if (fitting >= 0) return { text: texts[fitting] ?? "", tokens: counts[fitting] ?? 0 };
     const [first = ""] = texts;
-    const text = first.slice(0, Math.floor((first.length * tokens) / (counts[0] ?? 1)));
+    const text = first.slice(0, wholeCharacters(first, Math.floor((first.length * tokens) / (counts[0] ?? 1))));
     return { text, tokens };
   }
 
@@ -114,34 +120,40 @@ export class FimPrompt {
     return { text: text.replace(/\n$/, ""), tokens: sum };
   }
 
-  /** Whole steps of lines from the first one that fits. */
+  /** Whole steps of lines from the first one that fits; of lines that are too long together, the end. */
   async #before(textBefore: string, tokens: number): Promise<string> {
-    const steps = stepsFromStart(textBefore, tokens * MOST_CHARS_PER_TOKEN);
+    const maxChars = tokens * MOST_CHARS_PER_TOKEN;
+    const steps = stepsFromStart(textBefore, maxChars);
+    const last = steps.at(-1) ?? "";
+    if (last.length <= maxChars) {
+      const end = await this.#endThatFits(steps, tokens);
+      if (end !== "" || last === "") return end;
+    }
+    return this.#endThatFits(charSteps(last, maxChars), tokens);
+  }
+
+  /** As many of the last steps as fit. */
+  async #endThatFits(steps: readonly string[], tokens: number): Promise<string> {
     const counts = await this.#tokensOf(steps);
     let sum = 0;
     let first = steps.length;
     while (first > 0 && sum + counts[first - 1]! <= tokens) sum += counts[--first]!;
-    if (first < steps.length) return steps.slice(first).join("");
-    return this.#endOf(steps.at(-1) ?? "", tokens);
-  }
-
-  /** The end of lines that are too long together, from a step of characters on. */
-  async #endOf(text: string, tokens: number): Promise<string> {
-    let start = 0;
-    while (start < text.length && (await this.#tokensOf([text.slice(start)]))[0]! > tokens) start += STEP_CHARS;
-    return text.slice(start);
+    return steps.slice(first).join("");
   }
 
   async #tokensOf(texts: readonly string[]): Promise<number[]> {
-    const unknown = [...new Set(texts)].filter((text) => !this.#counts.has(text));
-    const counts = unknown.length === 0 ? [] : await this.#countTokens(unknown);
-    const known = texts.map((text) => counts[unknown.indexOf(text)] ?? this.#counts.get(text) ?? 0);
-    for (const [index, text] of texts.entries()) {
-      this.#counts.delete(text);
-      this.#counts.set(text, known[index]!);
+    const keys = texts.map((text) => hash("sha256", text));
+    const counts = new Map(keys.map((key) => [key, this.#counts.get(key)]));
+    const unknown = [...counts.keys()].filter((key) => counts.get(key) === undefined);
+    const unknownTexts = unknown.map((key) => texts[keys.indexOf(key)]!);
+    const counted = unknown.length === 0 ? [] : await this.#countTokens(unknownTexts);
+    for (const [index, key] of unknown.entries()) counts.set(key, counted[index]);
+    for (const [key, count] of counts) {
+      this.#counts.delete(key);
+      this.#counts.set(key, count!);
     }
     while (this.#counts.size > MAX_COUNTS) this.#counts.delete(this.#counts.keys().next().value!);
-    return known;
+    return keys.map((key) => counts.get(key)!);
   }
 }
 
@@ -188,6 +200,24 @@ function stepsFromStart(text: string, maxChars: number): string[] {
   );
   const kept = starts.slice(text.length - starts.at(-1)! > maxChars ? -1 : first);
   return kept.map((start, index) => text.slice(start, kept[index + 1] ?? text.length));
+}
+
+/**
+ * Cuts at every {@link STEP_CHARS}th character from the start: while the user types at the end, only the last step changes.
+ * @returns The last steps, with at most `maxChars` and one step more.
+ */
+function charSteps(text: string, maxChars: number): string[] {
+  const first = Math.floor(Math.max(0, text.length - maxChars) / STEP_CHARS);
+  const steps: string[] = [];
+  for (let at = first * STEP_CHARS; at < text.length; at += STEP_CHARS) {
+    steps.push(text.slice(wholeCharacters(text, at), wholeCharacters(text, at + STEP_CHARS)));
+  }
+  return steps;
+}
+
+/** @returns The offset, or the one before it where it would part a surrogate pair. */
+function wholeCharacters(text: string, offset: number): number {
+  return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(Math.max(0, offset - 1), offset + 1)) ? offset - 1 : offset;
 }
 
 /** Cuts at every {@link STEP_LINES}th line from the end. @returns The first steps behind `start`, with about `maxChars`. */

@@ -28,6 +28,7 @@ import type { CompletionContext } from "./context/completionContext.ts";
 import type { RecentEdits } from "./context/recentEdits.ts";
 import { Debounce } from "./debounce.ts";
 import type { Filtered } from "./filters/filter.ts";
+import { lineSyntax } from "./lineSyntax.ts";
 import { inLf, placeAt, placeBetween } from "./place.ts";
 import { postprocess } from "./postprocess.ts";
 import { refusalOf } from "./refusal.ts";
@@ -79,6 +80,10 @@ export class InlineCompletion {
   #model: object | undefined;
   #cancelIdle = () => {};
   #warmUp = new AbortController();
+  /** Ends the making of further candidates. */
+  #others = new AbortController();
+  /** The client's newest request: only what becomes of it is told. */
+  #newest: InlineCompletionParams | undefined;
 
   constructor(options: InlineCompletionOptions) {
     const { engine, clock, syntax, context, totals, maySpeculate } = options;
@@ -123,43 +128,47 @@ export class InlineCompletion {
   dispose(): void {
     this.#cancelIdle();
     this.#warmUp.abort();
+    this.#others.abort();
     this.#completer.forget();
     this.#statistics.dispose();
   }
 
   async #answer(params: InlineCompletionParams, token: CancellationToken): Promise<InlineCompletionItem[] | null> {
     const signal = asSignal(token);
+    this.#newest = params;
+    this.#others.abort();
     try {
       return await this.#provide(params, signal);
     } catch (error) {
-      if (!signal.aborted) this.#nothing(error instanceof Error ? error.message : String(error));
-      return null;
+      return signal.aborted ? null : this.#nothing(params, messageOf(error));
     }
   }
 
   async #provide(params: InlineCompletionParams, signal: AbortSignal): Promise<InlineCompletionItem[] | null> {
     const request = await this.#request(params);
-    if (typeof request === "string") return this.#nothing(request);
+    if (typeof request === "string") return this.#nothing(params, request);
     const { ask, document } = request;
     this.#warmUp.abort();
     const { version } = document;
     if (!this.#options.settings.current.completion.inComments) {
       const syntax = await this.#prompt.syntaxAt(ask, signal);
-      if (syntax?.inComment) return this.#nothing("the cursor is in a comment (fathom.completion.inComments)");
+      if ((syntax ?? lineSyntax(ask.place)).inComment)
+        return this.#nothing(params, "the cursor is in a comment (fathom.completion.inComments)");
     }
     const begin = this.#options.clock.now();
+    const isStale = () =>
+      signal.aborted || this.#newest !== params || this.#options.documents.get(document.uri)?.version !== version;
     const { answer, shown } = await this.#complete(ask, document, signal);
-    if (answer.kind === "superseded" || signal.aborted) return this.#nothing(TYPED_ON);
-    if (this.#options.documents.get(document.uri)?.version !== version) return this.#nothing(TYPED_ON);
+    if (answer.kind === "superseded" || isStale()) return this.#nothing(params, TYPED_ON);
     const { source, figures } = answer;
     const reason = "reason" in shown ? shown.reason : undefined;
     const latencyMs = this.#options.clock.now() - begin;
     this.#statistics.answered({ languageId: document.languageId, source, reason, latencyMs, figures });
     this.#waitForIdle(ask);
-    if ("reason" in shown) return this.#nothing(shown.reason, figures);
-    this.#options.status.update({ lastCompletion: { reason: "shown", figures } });
-    const others = ask.explicit && latencyMs < OTHERS_BELOW_MS ? await this.#others(request, shown.text, signal) : [];
-    if (signal.aborted) return null;
+    if ("reason" in shown) return this.#nothing(params, shown.reason, figures);
+    this.#tell(params, "shown", figures);
+    const others = ask.explicit && latencyMs < OTHERS_BELOW_MS ? await this.#more(request, shown.text, signal) : [];
+    if (isStale()) return this.#nothing(params, TYPED_ON);
     this.#completer.anticipate(ask, shown.text);
     return this.#items(request, [shown.text, ...others]);
   }
@@ -185,7 +194,8 @@ export class InlineCompletion {
     // The item is not in the text yet; what comes has to go on from it.
     const before = inLf(document.getText({ start: { line: 0, character: 0 }, end: selected.range.start }));
     const chosen = inLf(selected.text);
-    const after = placeBetween(before + chosen, place.textAfter, path, languageId);
+    const behind = inLf(document.getText().slice(document.offsetAt(selected.range.end)));
+    const after = placeBetween(before + chosen, behind, path, languageId);
     return { ask: { place: after, document, explicit }, document, params, chosen };
   }
 
@@ -215,14 +225,28 @@ export class InlineCompletion {
     });
   }
 
-  /** Further texts for whoever asked by hand, the ones with the fewest syntax errors first. */
-  async #others({ ask, document }: Request, first: string, signal: AbortSignal): Promise<string[]> {
+  /**
+   * Further texts for whoever asked by hand, the ones with the fewest syntax errors first.
+   * @returns Nothing if that failed or the user typed on: the first text is good without them.
+   */
+  async #more(request: Request, first: string, withdrawn: AbortSignal): Promise<string[]> {
+    this.#others = new AbortController();
+    const signal = AbortSignal.any([withdrawn, this.#others.signal]);
+    try {
+      return await this.#moreThan(first, request, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#options.connection.console.warn(`No further completions: ${messageOf(error)}`);
+      return [];
+    }
+  }
+
+  async #moreThan(first: string, { ask, document }: Request, signal: AbortSignal): Promise<string[]> {
     const { engine, syntax } = this.#options;
+    const { place } = ask;
     const prepared = await this.#prompt.prepare(ask, false, signal);
-    const texts = await moreCandidates(
-      { engine, syntax, place: ask.place, first, prepared, count: CANDIDATES - 1 },
-      signal,
-    );
+    const onWorked = (figures: Figures) => this.#worked(place.languageId, figures, undefined);
+    const request = { engine, syntax, place, first, prepared, count: CANDIDATES - 1, onWorked };
+    const texts = await moreCandidates(request, signal);
     const shown = texts.map((text) => this.#filtered(text, ask, document));
     const distinct = new Set(shown.flatMap((candidate) => ("text" in candidate ? [candidate.text] : [])));
     distinct.delete(first);
@@ -253,6 +277,7 @@ export class InlineCompletion {
     const document = this.#options.documents.get(uri);
     this.#cancelIdle();
     this.#warmUp.abort();
+    this.#others.abort();
     if (document !== undefined) this.#completer.changed(document);
     const text = document === undefined ? undefined : inLf(document.getText());
     this.#statistics.changed(uri, document?.languageId ?? "", text);
@@ -292,9 +317,13 @@ export class InlineCompletion {
     return { family, contextTokens: completionContextTokens, repoName: workspace.name, maxTokens };
   }
 
-  #nothing(reason: string, figures?: Figures): null {
-    this.#options.status.update({ lastCompletion: { reason, figures } });
+  #nothing(params: InlineCompletionParams, reason: string, figures?: Figures): null {
+    this.#tell(params, reason, figures);
     return null;
+  }
+
+  #tell(params: InlineCompletionParams, reason: string, figures: Figures | undefined): void {
+    if (this.#newest === params) this.#options.status.update({ lastCompletion: { reason, figures } });
   }
 }
 
@@ -308,15 +337,19 @@ interface Completed {
 const MEASURED_TOKENS = 64;
 const MS_PER_SECOND = 1000;
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Where the cursor is in the document as it is, which may have other line ends. */
 function offsetIn(document: TextDocument, { textBefore }: Ask["place"]): number {
   const lines = textBefore.split("\n");
   return document.offsetAt({ line: lines.length - 1, character: lines.at(-1)?.length ?? 0 });
 }
 
-/** One level of a file's indentation; of a file without any the usual one. */
-function indentUnitOf(text: string): string {
-  return detectIndent(text.slice(0, INDENT_CHARS)).indent || "  ";
+/** One level of a file's indentation; undefined if the file shows none. */
+function indentUnitOf(text: string): string | undefined {
+  return detectIndent(text.slice(0, INDENT_CHARS)).indent || undefined;
 }
 
 /** The beginning of a file shows how it is indented, characters. */

@@ -4,8 +4,8 @@ import type { Clock } from "../codebase/clock.ts";
 import { type Cursor, mayFollow, type Suggestion, suggestionAt } from "./typingThrough.ts";
 
 /**
- * A text that is still growing after this time is shown up to its last whole line: ghost text that comes later than this
- * meets a user who has gone on, milliseconds.
+ * A text that has grown for so long is shown up to its last whole line, or from then on with its first one: ghost text that
+ * comes later meets a user who has gone on, milliseconds. What waits for its turn or is read does not grow yet.
  */
 const SHOW_AFTER_MS = 2000;
 
@@ -31,7 +31,8 @@ export interface RunOptions {
 
 export interface Prepared {
   request: CompletionRequest;
-  stops: Stops;
+  /** They remember what they were given: each text needs its own. */
+  newStops: () => Stops;
 }
 
 export class RunningCompletion {
@@ -47,6 +48,9 @@ export class RunningCompletion {
   #text = "";
   #kept: string | undefined;
   #isOver = false;
+  /** It has grown for {@link SHOW_AFTER_MS}. */
+  #isLate = false;
+  #stopWaiting = () => {};
   #droppedAt: number | undefined;
   #endedAt = 0;
 
@@ -60,6 +64,11 @@ export class RunningCompletion {
   /** Where the model was asked. */
   get cursor(): Cursor {
     return this.#options.cursor;
+  }
+
+  /** What it has said so far. */
+  get text(): string {
+    return this.#text;
   }
 
   get isOver(): boolean {
@@ -91,15 +100,12 @@ export class RunningCompletion {
   async #run(): Promise<Outcome> {
     const { engine, clock, prepare } = this.#options;
     const signal = AbortSignal.any([this.#dropped.signal, this.#enough.signal]);
-    let stopWaiting = () => {};
     try {
-      const { request, stops } = await prepare(this.#dropped.signal);
+      const { request, newStops } = await prepare(this.#dropped.signal);
       if (this.#dropped.signal.aborted) return { kind: "dropped" };
-      this.#stops = stops;
+      this.#stops = newStops();
       const onChunk = ({ text }: { text: string }) => this.#grow(text);
-      const generated = engine.generate(request, { signal, onChunk });
-      stopWaiting = clock.after(SHOW_AFTER_MS, () => this.#showWhatIsThere());
-      const { text, stopReason, figures } = await generated;
+      const { text, stopReason, figures } = await engine.generate(request, { signal, onChunk });
       // Without the user's doing it is cancelled when its model is released.
       const isCancelled = this.#kept === undefined && stopReason === "cancelled";
       if (isCancelled || this.#dropped.signal.aborted) return { kind: "dropped", figures };
@@ -107,7 +113,7 @@ export class RunningCompletion {
     } catch (error) {
       return this.#dropped.signal.aborted ? { kind: "dropped" } : { kind: "failed", error };
     } finally {
-      stopWaiting();
+      this.#stopWaiting();
       this.#isOver = true;
       this.#endedAt = clock.now();
     }
@@ -115,10 +121,19 @@ export class RunningCompletion {
 
   #grow(text: string): void {
     if (this.#kept !== undefined) return;
+    if (this.#text === "") this.#waitToShow();
     this.#text += text;
     const { stop, text: kept } = this.#through(this.#text);
     if (stop) this.#keep(kept);
     else if (!this.follows(this.#cursor)) this.drop();
+    else if (this.#isLate) this.#showWhatIsThere();
+  }
+
+  #waitToShow(): void {
+    this.#stopWaiting = this.#options.clock.after(SHOW_AFTER_MS, () => {
+      this.#isLate = true;
+      this.#showWhatIsThere();
+    });
   }
 
   #through(text: string): { stop: boolean; text: string } {
@@ -131,7 +146,9 @@ export class RunningCompletion {
   }
 
   #showWhatIsThere(): void {
-    if (this.#kept === undefined && this.#text.includes("\n")) this.#keep(wholeLines(this.#text));
+    if (this.#kept !== undefined) return;
+    const lines = this.#text.slice(0, Math.max(0, this.#text.lastIndexOf("\n")));
+    if (lines.trim() !== "") this.#keep(lines);
   }
 
   /** What the rules keep of a text that the model ended; at its length limit it breaks off in the middle of a line. */

@@ -5,7 +5,7 @@ import type { Clock } from "../codebase/clock.ts";
 import type { CompletionCounts, CompletionRecord, CompletionStatistics } from "../protocol/completionMessages.ts";
 import type { Source } from "./completer.ts";
 import { KeptText } from "./keptText.ts";
-import { type Cursor, cursorsAfterTyping, restOf, type Suggestion, suggestionAt } from "./typingThrough.ts";
+import { type Cursor, cursorsAfterTyping, isOneKey, restOf, type Suggestion, suggestionAt } from "./typingThrough.ts";
 
 /** A text that was visible for less cannot have been read; Cody and Copilot count from the same time, milliseconds. */
 const SHOWN_AFTER_MS = 750;
@@ -15,9 +15,6 @@ const KEPT_AFTER_MS = [30_000, 300_000] as const;
 const MAX_SAMPLES = 1000;
 /** Answers that are listed one by one. */
 const MAX_RECENT = 100;
-
-/** One key types one character, or an indentation after Enter; a longer text that is suggested was taken in part. */
-const LEAST_TAKEN_CHARS = 2;
 
 /** How a request was answered. */
 export interface Answered {
@@ -40,7 +37,11 @@ export interface Offer extends Cursor {
 export interface StatisticsOptions {
   clock: Clock;
   /** Where the totals are kept between sessions. */
-  totals: { read(): Totals; write(totals: Totals): void };
+  totals: {
+    readonly current: Totals;
+    add(languageId: string, what: keyof CompletionCounts, amount: number): void;
+    reset(): void;
+  };
 }
 
 export type Totals = CompletionStatistics["total"];
@@ -49,10 +50,14 @@ interface Offered {
   id: string;
   uri: string;
   languageId: string;
+  /** As it was offered first; the same suggestion is offered again and again while the user types through it. */
   suggestion: Suggestion;
-  /** Characters of it that were typed or taken in part. */
+  /** The most characters of it that were ever typed or taken in part: what is undone and taken again counts once. */
   taken: number;
   isShown: boolean;
+  /** What was offered last: where it would begin, and its text. */
+  start: number;
+  rest: string;
 }
 
 export class Statistics {
@@ -64,7 +69,8 @@ export class Statistics {
   readonly #stops: number[] = [];
   readonly #bySource: CompletionStatistics["session"]["bySource"] = {};
   #recent: CompletionRecord[] = [];
-  #totals: Totals;
+  /** Documents whose opening was told. */
+  readonly #open = new Set<string>();
   #offered: Offered | undefined;
   #stopWaiting = () => {};
   #evaluatedSinceKey = 0;
@@ -72,7 +78,6 @@ export class Statistics {
 
   constructor(options: StatisticsOptions) {
     this.#options = options;
-    this.#totals = options.totals.read();
     this.#kept = new KeptText({
       clock: options.clock,
       afterMs: KEPT_AFTER_MS,
@@ -109,10 +114,13 @@ export class Statistics {
 
   /** @returns Names the offer when it is {@link accepted}. */
   offered(offer: Offer): string {
-    this.#dismiss();
-    const { uri, languageId, text } = offer;
+    const { uri, languageId, text, textBefore } = offer;
     const id = randomUUID();
-    const offered: Offered = { id, uri, languageId, suggestion: suggestionAt(offer, text), taken: 0, isShown: false };
+    const last = this.#offered;
+    const isSame = last?.uri === uri && restOf(last.suggestion, offer) === text;
+    const begun = isSame ? last : { suggestion: suggestionAt(offer, text), taken: 0, isShown: false };
+    this.#dismiss();
+    const offered: Offered = { ...begun, id, uri, languageId, start: textBefore.length, rest: text };
     this.#offered = offered;
     this.#count(languageId, "offered", 1);
     this.#stopWaiting = this.#options.clock.after(SHOWN_AFTER_MS, () => this.#show(offered));
@@ -122,7 +130,8 @@ export class Statistics {
   /** A document changed by typing, taking or anything else; undefined: it was closed. */
   changed(uri: string, languageId: string, text: string | undefined): void {
     this.#kept.changed(uri, text);
-    if (text === undefined) return;
+    if (text === undefined) this.#open.delete(uri);
+    if (text === undefined || this.#isOpening(uri)) return;
     this.#count(languageId, "keystrokes", 1);
     if (this.#wasAskedSinceKey) push(this.#evaluatedByKey, this.#evaluatedSinceKey, MAX_SAMPLES);
     this.#evaluatedSinceKey = 0;
@@ -137,13 +146,12 @@ export class Statistics {
   accepted(id: string, textOf: (uri: string) => string | undefined): void {
     const offered = this.#offered;
     if (offered?.id !== id) return;
-    const { uri, languageId, suggestion, taken } = offered;
+    const { uri, languageId, suggestion, taken, start, rest } = offered;
     this.#show(offered);
     this.#count(languageId, "accepted", 1);
     this.#count(languageId, "acceptedCharacters", suggestion.text.length - taken);
-    const start = suggestion.start + suggestion.before.length;
     const text = textOf(uri);
-    if (text !== undefined) this.#kept.accepted(uri, languageId, text, start, suggestion.text);
+    if (text !== undefined) this.#kept.accepted(uri, languageId, text, start, rest);
     this.#dismiss();
   }
 
@@ -156,7 +164,7 @@ export class Statistics {
     };
     return {
       session: { ...this.#session, ...percentiles, bySource: { ...this.#bySource } },
-      total: structuredClone(this.#totals),
+      total: this.#options.totals.current,
       recent: this.#recent,
     };
   }
@@ -167,13 +175,19 @@ export class Statistics {
     for (const samples of [this.#latencies, this.#evaluatedByKey, this.#stops]) samples.length = 0;
     for (const source of Object.keys(this.#bySource) as Source[]) delete this.#bySource[source];
     this.#recent = [];
-    this.#totals = noTotals();
-    this.#options.totals.write(this.#totals);
+    this.#options.totals.reset();
   }
 
   dispose(): void {
     this.#dismiss();
     this.#kept.dispose();
+  }
+
+  /** The first that is heard of a document is that it was opened; that is no key. */
+  #isOpening(uri: string): boolean {
+    const isNew = !this.#open.has(uri);
+    this.#open.add(uri);
+    return isNew;
   }
 
   /** Typed through, taken in part, or gone. */
@@ -183,7 +197,7 @@ export class Statistics {
     const textBefore = text.slice(0, at);
     // `after` may be a part of what followed; what is compared is only how much was inserted.
     const textAfter = text.slice(text.length - suggestion.afterLength);
-    const cursors = cursorsAfterTyping({ path: suggestion.path, textBefore, textAfter }, text);
+    const cursors = cursorsAfterTyping({ path: suggestion.path, textBefore, textAfter }, text, suggestion.text);
     const cursor = cursors.find((guess) => restOf(suggestion, guess) !== undefined);
     if (cursor === undefined) {
       this.#dismiss();
@@ -193,8 +207,9 @@ export class Statistics {
     // The whole of it is taken by the editor's command, which is told by itself.
     if (taken >= suggestion.text.length) return;
     const piece = suggestion.text.slice(offered.taken, taken);
-    offered.taken = taken;
-    if (piece.trim().length < LEAST_TAKEN_CHARS) return;
+    offered.taken = Math.max(offered.taken, taken);
+    // An indentation after Enter is one key too; a longer text that is suggested was taken in part.
+    if (isOneKey(piece.trim())) return;
     this.#show(offered);
     const isLine = piece.includes("\n") || suggestion.text[taken] === "\n";
     this.#count(languageId, isLine ? "acceptedLines" : "acceptedWords", 1);
@@ -214,11 +229,7 @@ export class Statistics {
 
   #count(languageId: string, what: keyof CompletionCounts, amount: number): void {
     this.#session[what] += amount;
-    this.#totals[what] += amount;
-    const { byLanguage } = this.#totals;
-    if (!Object.hasOwn(byLanguage, languageId)) byLanguage[languageId] = noCounts();
-    byLanguage[languageId]![what] += amount;
-    this.#options.totals.write(this.#totals);
+    this.#options.totals.add(languageId, what, amount);
   }
 }
 

@@ -12,10 +12,16 @@ const WRITE_EVERY_MS = 30_000;
 /** No user writes in more languages; a file with more was not written by us. */
 const MAX_LANGUAGES = 500;
 
+/** Several windows write into one file: each adds what it has counted since it wrote last to what is there then. */
 export class TotalsFile {
   readonly #file: string;
   readonly #clock: Clock;
-  #totals: Totals;
+  /** What was in the file when it was read or written last. */
+  #inFile: Totals;
+  /** What was counted since. */
+  #counted = noTotals();
+  /** What is in the file does not count any more. */
+  #isReset = false;
   #cancel: (() => void) | undefined;
   #written: Promise<void> = Promise.resolve();
 
@@ -23,17 +29,28 @@ export class TotalsFile {
   constructor(file: string, clock: Clock) {
     this.#file = file;
     this.#clock = clock;
-    this.#totals = parseTotals(contentOf(file)) ?? noTotals();
+    this.#inFile = parseTotals(contentOf(file)) ?? noTotals();
   }
 
-  read(): Totals {
-    return this.#totals;
+  get current(): Totals {
+    return sumOf(this.#inFile, this.#counted);
   }
 
-  /** Remembers the totals, and writes them a little later. */
-  write(totals: Totals): void {
-    this.#totals = totals;
-    this.#cancel ??= this.#clock.after(WRITE_EVERY_MS, () => void this.flush());
+  /** Counts, and writes that a little later. */
+  add(languageId: string, what: keyof CompletionCounts, amount: number): void {
+    this.#counted[what] += amount;
+    const { byLanguage } = this.#counted;
+    if (!Object.hasOwn(byLanguage, languageId)) byLanguage[languageId] = noCounts();
+    byLanguage[languageId]![what] += amount;
+    this.#writeLater();
+  }
+
+  /** Begins anew, for all windows. */
+  reset(): void {
+    this.#inFile = noTotals();
+    this.#counted = noTotals();
+    this.#isReset = true;
+    this.#writeLater();
   }
 
   /** Writes what is not written yet, and waits for what is being written. */
@@ -41,21 +58,50 @@ export class TotalsFile {
     if (this.#cancel !== undefined) {
       this.#cancel();
       this.#cancel = undefined;
-      const content = JSON.stringify(this.#totals);
-      this.#written = this.#written.then(() => this.#save(content));
+      this.#written = this.#written.then(() => this.#save());
     }
     await this.#written;
   }
 
-  /** A full disk loses counts and nothing else, so it is no failure. */
-  async #save(content: string): Promise<void> {
+  #writeLater(): void {
+    this.#cancel ??= this.#clock.after(WRITE_EVERY_MS, () => void this.flush());
+  }
+
+  /** A full disk loses counts and nothing else, so it is no failure. Two windows seldom write in the same milliseconds. */
+  async #save(): Promise<void> {
+    const [counted, isReset] = [this.#counted, this.#isReset];
+    const before = isReset ? this.#inFile : (parseTotals(contentOf(this.#file)) ?? this.#inFile);
+    this.#inFile = sumOf(before, counted);
+    this.#counted = noTotals();
+    this.#isReset = false;
     try {
       await mkdir(dirname(this.#file), { recursive: true });
-      await writeFileAtomic(this.#file, content);
+      await writeFileAtomic(this.#file, JSON.stringify(this.#inFile));
     } catch {
-      // The next write has the same counts and more.
+      // The next write has the same counts and more, unless they have been reset meanwhile.
+      if (this.#isReset) return;
+      this.#inFile = before;
+      this.#counted = sumOf(counted, this.#counted);
+      this.#isReset = isReset;
     }
   }
+}
+
+/** @returns Of both, with the date of the first. */
+function sumOf(totals: Totals, more: Totals): Totals {
+  const languages = new Set([...Object.keys(totals.byLanguage), ...Object.keys(more.byLanguage)]);
+  const byLanguage = [...languages].map((languageId) => {
+    const of = ({ byLanguage }: Totals) =>
+      Object.hasOwn(byLanguage, languageId) ? byLanguage[languageId]! : noCounts();
+    return [languageId, sumOfCounts(of(totals), of(more))] as const;
+  });
+  return { ...sumOfCounts(totals, more), since: totals.since, byLanguage: Object.fromEntries(byLanguage) };
+}
+
+function sumOfCounts(counts: CompletionCounts, more: CompletionCounts): CompletionCounts {
+  const sum = noCounts();
+  for (const key of Object.keys(sum) as (keyof CompletionCounts)[]) sum[key] = counts[key] + more[key];
+  return sum;
 }
 
 /** Read at once: the server starts with it, and it is small. */

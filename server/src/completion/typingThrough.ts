@@ -1,4 +1,5 @@
 // Tells what is left of an earlier suggestion after the user has typed on, without asking the model again.
+import { ownCopy } from "./ownCopy.ts";
 
 /** The part of a text before the cursor that two suggestions are told apart by, characters. */
 const BEFORE_CHARS = 4096;
@@ -29,10 +30,10 @@ export function suggestionAt({ path, textBefore, textAfter }: Cursor, text: stri
   return {
     path,
     start,
-    before: textBefore.slice(start),
-    after: textAfter.slice(0, AFTER_CHARS),
+    before: ownCopy(textBefore.slice(start)),
+    after: ownCopy(textAfter.slice(0, AFTER_CHARS)),
     afterLength: textAfter.length,
-    text,
+    text: ownCopy(text),
   };
 }
 
@@ -67,14 +68,24 @@ export function mayFollow(suggestion: Suggestion, cursor: Cursor, text: string):
 }
 
 /**
- * Where the cursor can be once a text has changed by typing: behind what the text is longer by, or one or two characters before that where the editor
- * has closed brackets.
+ * Where the cursor can be once a text has changed by typing: behind what the text is longer by; one or two characters before
+ * that where the editor has closed brackets; or as far as the text has become what was suggested, where it has closed them
+ * on a line of their own.
  * @param text The whole text as it is now.
+ * @param suggested What was suggested at the cursor, as far as it is known.
  */
-export function cursorsAfterTyping({ path, textBefore, textAfter }: Cursor, text: string): Cursor[] {
-  const end = textBefore.length + (text.length - textBefore.length - textAfter.length);
-  const ends = [end, end - 1, end - 2].filter((at) => at >= 0);
+export function cursorsAfterTyping({ path, textBefore, textAfter }: Cursor, text: string, suggested: string): Cursor[] {
+  const start = textBefore.length;
+  const end = text.length - textAfter.length;
+  let same = start;
+  while (same < end && text[same] === suggested[same - start]) same++;
+  const ends = [end, end - 1, end - 2, same].filter((at) => at >= 0);
   return ends.map((at) => ({ path, textBefore: text.slice(0, at), textAfter: text.slice(at) }));
+}
+
+/** True if one key can bring it: a character, or a bracket that the editor closes at once. */
+export function isOneKey(text: string): boolean {
+  return text.length < 2 || CLOSER_OF[text[0]!] === text.slice(1);
 }
 
 /** The cursor's line is blank so far, and is not indented as it was or as the suggestion would have it. */

@@ -36,7 +36,7 @@ class User {
           sampling: { temperature: 0 },
           maxTokens: 9,
         },
-        stops: { push: (text) => ({ stop: false, text }) },
+        newStops: () => ({ push: (text) => ({ stop: false, text }) }),
       };
     },
   });
@@ -160,6 +160,20 @@ describe("completion: completer", () => {
     assert.equal(user.engine.scripts.length, 1);
   });
 
+  it("keeps it where the editor closes a brace on a line of its own", async () => {
+    const user = new User("  if (a) ¦\n");
+    void user.ask({ explicit: true });
+    await user.clock.settle();
+    user.engine.newest.say("{\n    b();");
+    user.type("{", "}");
+    user.type("\n    ", "\n  ");
+    assert.equal(user.engine.live.length, 1);
+    const second = user.ask();
+    user.engine.newest.say("\n  }");
+    user.engine.newest.end();
+    assert.equal(said(await second), "b();\n  } (running)");
+  });
+
   it("keeps it where the editor closes a bracket too", async () => {
     const user = new User("x = ¦;");
     void user.ask({ explicit: true });
@@ -261,11 +275,57 @@ describe("completion: completer", () => {
       const user = new User("x = ¦\n");
       await shown(user);
       await user.wait();
+      user.engine.newest.say("\ny");
       user.type("foo()");
       const answer = user.ask();
-      user.engine.newest.say("\ny");
       user.engine.newest.end();
       assert.equal(said(await answer), "\ny (speculative)");
+    });
+
+    it("asks anew in the foreground and at once where nothing was said of it yet", async () => {
+      const user = new User("x = ¦\n");
+      await shown(user);
+      await user.wait();
+      const guess = user.engine.newest;
+      user.type("foo()");
+      const answer = user.ask();
+      await user.clock.settle();
+      assert.ok(guess.signal?.aborted);
+      assert.deepEqual(user.prepared.at(-1), { background: false, textBefore: "x = foo()" });
+      user.engine.newest.say("\ny");
+      user.engine.newest.end();
+      assert.equal(said(await answer), "\ny (model)");
+    });
+
+    /** Somebody waits for a guess that has begun to speak. */
+    async function joined() {
+      const user = new User("x = ¦\n");
+      await shown(user);
+      await user.wait();
+      const guess = user.engine.newest;
+      guess.say(" + y");
+      user.type("foo()");
+      const withdraw = new AbortController();
+      const answer = user.ask({ signal: withdraw.signal });
+      await user.clock.settle();
+      return { user, guess, withdraw, answer };
+    }
+
+    it("keeps one that somebody waits for while they type what it says", async () => {
+      const { user, guess, withdraw, answer } = await joined();
+      user.type(" ");
+      withdraw.abort();
+      assert.equal(said(await answer), "superseded");
+      assert.ok(!guess.signal?.aborted);
+      const next = user.ask();
+      guess.end();
+      assert.equal(said(await next), "+ y (speculative)");
+    });
+
+    it("ends one that somebody waits for as soon as they type something else", async () => {
+      const { user, guess } = await joined();
+      user.type(";");
+      assert.ok(guess.signal?.aborted);
     });
 
     it("ends it when another completion is needed", async () => {
@@ -325,6 +385,16 @@ describe("completion: completer", () => {
     void user.completer.complete({ ...ask, notFromTyping: true }, signal);
     await user.clock.settle();
     assert.equal(user.engine.scripts.length, 2);
+  });
+
+  it("asks the model again by hand where it had nothing to say, and only then", async () => {
+    const user = new User("x = ¦;");
+    await user.isTold("");
+    assert.equal(said(await user.ask()), " (cache)");
+    assert.equal(user.engine.scripts.length, 1);
+    await user.isTold("foo");
+    assert.equal(user.engine.scripts.length, 2);
+    assert.equal(said(await user.ask({ explicit: true })), "foo (cache)");
   });
 
   it("forgets what another model said", async () => {

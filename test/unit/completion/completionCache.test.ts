@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CompletionCache } from "../../../server/src/completion/completionCache.ts";
 import { mayFollow, restOf, suggestionAt } from "../../../server/src/completion/typingThrough.ts";
+import { heldBytes, largeDocument } from "./heldBytes.ts";
 
 const at = (textBefore: string, textAfter = "", path = "a.ts") => ({ path, textBefore, textAfter });
 
@@ -47,6 +48,18 @@ describe("completion: cache", () => {
     cache.put(at(`${long}a = `, `;\n${long}`), "1 + 2");
     assert.equal(cache.find(at(`${long}a = 1`, `;\n${long}`))?.rest, " + 2");
     assert.equal(cache.find(at(`x${long}a = 1`, `;\n${long}`)), undefined);
+  });
+
+  it("holds no large document for the sake of a short text in it", async () => {
+    const cache = new CompletionCache();
+    const held = await heldBytes(() => {
+      for (let version = 0; version < 100; version++) {
+        const document = largeDocument(version);
+        cache.put(at(document.slice(0, 250_000), document.slice(250_000)), "1 + 2");
+      }
+    });
+    assert.ok(held < 10_000_000, `${held} bytes`);
+    assert.equal(cache.size, 100);
   });
 
   it("forgets everything when told", () => {

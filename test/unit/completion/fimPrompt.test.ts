@@ -6,6 +6,7 @@ import type { ContextItem } from "../../../server/src/completion/context/context
 import { FimPrompt } from "../../../server/src/completion/fimPrompt.ts";
 import { placeBetween } from "../../../server/src/completion/place.ts";
 import { type FimFamily, familyOf } from "../../../server/src/models/fimFamilies.ts";
+import { heldBytes, largeDocument } from "./heldBytes.ts";
 
 /** One token a character, the worst tokenizer there is. */
 const countTokens = async (texts: string[]) => texts.map((text) => text.length);
@@ -116,6 +117,55 @@ describe("completion: prompt", () => {
     const texts = textsOf(await partsOf(`${"x".repeat(50_000)}end`, "", { budgetTokens: 3000 }));
     const prefix = texts.at(-4)!;
     assert.ok(prefix.endsWith("end") && prefix.length > 500 && prefix.length <= 3000, String(prefix.length));
+  });
+
+  it("counts a long line once, and then what is typed at its end", async () => {
+    let counted = 0;
+    const prompt = new FimPrompt(async (texts) => {
+      counted += texts.join("").length;
+      return countTokens(texts);
+    });
+    const line = "const x = 1; ".repeat(30_000);
+    const first = textsOf(await partsOf(line, "", { budgetTokens: 3000 }, prompt));
+    assert.ok(first.slice(-5, -3).join("").length > 1500);
+    assert.ok(counted < 3000 * 16 + 5000, String(counted));
+    counted = 0;
+    await partsOf(`${line}y`, "", { budgetTokens: 3000 }, prompt);
+    assert.ok(counted <= 1025, String(counted));
+  });
+
+  it("never parts a surrogate pair", async () => {
+    for (const shift of ["", "x"]) {
+      const smiles = shift + "😀".repeat(5000);
+      for (const text of textsOf(await partsOf(smiles, smiles, { budgetTokens: 3001, suffixTokens: 33 }))) {
+        assert.equal(Buffer.from(text).toString(), text);
+      }
+    }
+  });
+
+  it("holds no large document for the sake of the counts of its lines", async () => {
+    const prompt = new FimPrompt(countTokens);
+    const held = await heldBytes(async () => {
+      for (let version = 0; version < 100; version++) {
+        const document = largeDocument(version);
+        await partsOf(document.slice(0, 250_000), document.slice(250_000), {}, prompt);
+      }
+    });
+    assert.ok(held < 10_000_000, `${held} bytes`);
+  });
+
+  it("counts nothing more when nobody waits for it", async () => {
+    const stop = new AbortController();
+    let nCounted = 0;
+    const prompt = new FimPrompt(async (texts) => {
+      nCounted++;
+      stop.abort();
+      return countTokens(texts);
+    });
+    const place = placeBetween("a\n", "\nb\n".repeat(200), "a.ts", "typescript");
+    const input = { family: QWEN, repoName: "r", place, items: [], budgetTokens: 4000, suffixTokens: 40 };
+    await assert.rejects(prompt.parts({ ...input, signal: stop.signal }), { name: "AbortError" });
+    assert.equal(nCounted, 1);
   });
 
   const line = fc.string({ maxLength: 60 }).map((text) => `${text.replaceAll("\n", "")}\n`);

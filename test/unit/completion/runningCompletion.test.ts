@@ -23,7 +23,7 @@ describe("completion: a generation on its way", () => {
       engine,
       clock,
       cursor,
-      prepare: async () => ({ request: REQUEST, stops }),
+      prepare: async () => ({ request: REQUEST, newStops: () => stops }),
     });
     await clock.settle();
     return { engine: engine.newest, clock, run };
@@ -87,7 +87,7 @@ describe("completion: a generation on its way", () => {
         }),
     });
     run.drop();
-    prepared({ request: REQUEST, stops: NO_STOPS });
+    prepared({ request: REQUEST, newStops: () => NO_STOPS });
     assert.equal(textOf(await run.outcome), "dropped");
     assert.equal(engine.scripts.length, 0);
   });
@@ -120,6 +120,34 @@ describe("completion: a generation on its way", () => {
     assert.equal(textOf(await run.outcome), "one()");
   });
 
+  it("shows the first whole line that comes later", async () => {
+    const { engine, clock, run } = await started();
+    engine.say("one(");
+    await clock.pass(2000);
+    engine.say(")\ntw");
+    assert.ok(engine.signal?.aborted);
+    assert.equal(textOf(await run.outcome), "one()");
+  });
+
+  it("shows no part of a line behind a line feed", async () => {
+    const { engine, clock, run } = await started();
+    engine.say("\n  on");
+    await clock.pass(2000);
+    assert.ok(!engine.signal?.aborted);
+    engine.say("e()\n  tw");
+    assert.equal(textOf(await run.outcome), "\n  one()");
+  });
+
+  it("counts no time in which it waits for its turn", async () => {
+    const { engine, clock, run } = await started();
+    await clock.pass(5000);
+    engine.say("one()\ntw");
+    assert.ok(!engine.signal?.aborted);
+    engine.say("o()");
+    engine.end("end");
+    assert.equal(textOf(await run.outcome), "one()\ntwo()");
+  });
+
   it("drops the broken line at the length limit, but never the only one", async () => {
     for (const [said, kept] of [
       ["one()\ntw", "one()"],
@@ -138,7 +166,7 @@ describe("completion: a generation on its way", () => {
       engine: broken,
       clock: new FakeClock(),
       cursor: at("x"),
-      prepare: async () => ({ request: REQUEST, stops: NO_STOPS }),
+      prepare: async () => ({ request: REQUEST, newStops: () => NO_STOPS }),
     });
     const outcome = await run.outcome;
     assert.equal(outcome.kind === "failed" && (outcome.error as Error).message, "no engine");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { noCounts, noTotals, percentile, Statistics } from "../../../server/src/completion/statistics.ts";
+import { percentile, Statistics } from "../../../server/src/completion/statistics.ts";
 import { TotalsFile } from "../../../server/src/completion/totalsFile.ts";
 import { FakeClock } from "../../fakes/fakeClock.ts";
 import { FIGURES } from "../../fakes/scriptedEngine.ts";
@@ -13,16 +13,12 @@ const TS = "typescript";
 
 class Watched {
   readonly clock = new FakeClock();
-  totals = noTotals();
-  readonly statistics = new Statistics({
-    clock: this.clock,
-    totals: {
-      read: () => this.totals,
-      write: (totals) => {
-        this.totals = totals;
-      },
-    },
-  });
+  readonly totals = new TotalsFile(join(tmpdir(), "fathom-no-such-folder", "totals.json"), this.clock);
+  readonly statistics = new Statistics({ clock: this.clock, totals: this.totals });
+
+  constructor() {
+    this.statistics.changed(URI, TS, "");
+  }
 
   offer(textBefore: string, text: string, textAfter = "\n"): string {
     return this.statistics.offered({ uri: URI, languageId: TS, path: "a.ts", textBefore, textAfter, text });
@@ -88,6 +84,61 @@ describe("completion: statistics", () => {
     assert.deepEqual(watched.counts, counts);
   });
 
+  it("counts a suggestion that is typed through slowly as shown once", async () => {
+    const watched = new Watched();
+    watched.offer("x = ", "foo");
+    await watched.clock.pass(1000);
+    watched.change("x = f\n");
+    watched.offer("x = f", "oo");
+    await watched.clock.pass(1000);
+    watched.change("x = fo\n");
+    const id = watched.offer("x = fo", "o");
+    watched.change("x = foo\n");
+    watched.statistics.accepted(id, () => "x = foo\n");
+    assert.deepEqual(watched.counts, { offered: 3, shown: 1, accepted: 1, acceptedCharacters: 1 });
+  });
+
+  it("counts another suggestion at a later place as shown by itself", async () => {
+    const watched = new Watched();
+    watched.offer("x = ", "foo");
+    await watched.clock.pass(1000);
+    watched.change("x = f\n");
+    watched.offer("x = f", "ab");
+    await watched.clock.pass(1000);
+    assert.deepEqual(watched.counts, { offered: 2, shown: 2 });
+  });
+
+  it("takes a bracket that the editor closes for one key", () => {
+    const watched = new Watched();
+    watched.offer("x = f", "();");
+    watched.change("x = f()\n");
+    assert.deepEqual(watched.counts, { offered: 1 });
+  });
+
+  it("counts a word once that is taken, undone and taken again", () => {
+    const watched = new Watched();
+    watched.offer("x = ", "foo(bar)");
+    for (const _ of [1, 2]) {
+      watched.change("x = foo\n");
+      watched.offer("x = foo", "(bar)");
+      watched.change("x = \n");
+      watched.offer("x = ", "foo(bar)");
+    }
+    assert.deepEqual(watched.counts, { offered: 5, shown: 1, acceptedWords: 1, acceptedCharacters: 3 });
+  });
+
+  it("counts no key where a document is opened", () => {
+    const watched = new Watched();
+    const keystrokes = () => watched.statistics.current.session.keystrokes;
+    watched.change("x");
+    watched.statistics.changed(URI, TS, undefined);
+    assert.equal(keystrokes(), 1);
+    watched.statistics.changed(URI, TS, "x");
+    assert.equal(keystrokes(), 1);
+    watched.change("xy");
+    assert.equal(keystrokes(), 2);
+  });
+
   it("measures what is kept", async () => {
     const watched = new Watched();
     const id = watched.offer("x = ", "12345678");
@@ -136,7 +187,7 @@ describe("completion: statistics", () => {
     watched.offer("x = ", "foo");
     watched.statistics.reset();
     assert.deepEqual(watched.counts, {});
-    assert.equal(watched.totals.offered, 0);
+    assert.equal(watched.totals.current.offered, 0);
   });
 
   it("takes the nearest rank", () => {
@@ -157,15 +208,56 @@ describe("completion: totals on disk", () => {
   it("are there in the next session", async () => {
     const [path, clock] = [file(), new FakeClock()];
     const first = new TotalsFile(path, clock);
-    const totals = first.read();
-    totals.accepted = 3;
-    totals.byLanguage.go = { ...noCounts(), accepted: 2 };
-    first.write(totals);
+    first.add("go", "accepted", 2);
+    first.add("c", "accepted", 1);
+    const totals = first.current;
     await first.flush();
-    const again = new TotalsFile(path, clock).read();
-    assert.equal(again.accepted, 3);
-    assert.equal(again.byLanguage.go?.accepted, 2);
-    assert.equal(again.since, totals.since);
+    assert.deepEqual(first.current, totals);
+    assert.deepEqual(new TotalsFile(path, clock).current, totals);
+    assert.equal(totals.accepted, 3);
+    assert.equal(totals.byLanguage.go?.accepted, 2);
+  });
+
+  it("are those of all windows together", async () => {
+    const [path, clock] = [file(), new FakeClock()];
+    const [one, other] = [new TotalsFile(path, clock), new TotalsFile(path, clock)];
+    one.add("go", "shown", 2);
+    other.add("go", "shown", 3);
+    other.add("c", "shown", 1);
+    await one.flush();
+    await other.flush();
+    one.add("go", "shown", 4);
+    await one.flush();
+    const { shown, byLanguage } = new TotalsFile(path, clock).current;
+    assert.deepEqual([shown, byLanguage.go?.shown, byLanguage.c?.shown], [10, 9, 1]);
+    assert.equal(one.current.shown, 10);
+  });
+
+  it("begin anew for all windows when they are reset", async () => {
+    const [path, clock] = [file(), new FakeClock()];
+    const [one, other] = [new TotalsFile(path, clock), new TotalsFile(path, clock)];
+    one.add("go", "shown", 2);
+    await one.flush();
+    one.reset();
+    one.add("go", "shown", 1);
+    assert.equal(one.current.shown, 1);
+    await one.flush();
+    other.add("go", "shown", 1);
+    await other.flush();
+    assert.equal(new TotalsFile(path, clock).current.shown, 2);
+  });
+
+  it("lose nothing where they could not be written", async () => {
+    const [path, clock] = [file(), new FakeClock()];
+    const totals = new TotalsFile(path, clock);
+    writeFileSync(join(folder, "deep"), "a file where the folder should be");
+    totals.add("go", "shown", 2);
+    await totals.flush();
+    assert.equal(totals.current.shown, 2);
+    rmSync(join(folder, "deep"));
+    totals.add("go", "shown", 1);
+    await totals.flush();
+    assert.equal(new TotalsFile(path, clock).current.shown, 3);
   });
 
   it("begin anew where the file is broken", () => {
@@ -178,14 +270,14 @@ describe("completion: totals on disk", () => {
       '{"accepted":-1,"since":"2026-01-01","byLanguage":{}}',
     ]) {
       writeFileSync(path, text);
-      assert.equal(new TotalsFile(path, new FakeClock()).read().accepted, 0, text);
+      assert.equal(new TotalsFile(path, new FakeClock()).current.accepted, 0, text);
     }
   });
 
   it("are written a while after a change", async () => {
     const [path, clock] = [file(), new FakeClock()];
     const totals = new TotalsFile(path, clock);
-    totals.write({ ...totals.read(), shown: 7 });
+    totals.add("go", "shown", 7);
     assert.throws(() => readFileSync(path));
     await clock.pass(30_000);
     await totals.flush();

@@ -1,6 +1,7 @@
 // Remembers where documents were edited of late, and which texts were removed there; fed by the edits of all documents.
 import type { Clock } from "../../codebase/clock.ts";
 import type { DocumentEdit } from "../../documents.ts";
+import { differenceBetween } from "../../textDifference.ts";
 import { canonicalUri } from "../../uris.ts";
 import type { Candidate, Source, Surroundings } from "./contextItems.ts";
 import { linesOf } from "./excerpts.ts";
@@ -115,7 +116,8 @@ export class RecentEdits implements Source {
     }
   }
 
-  #noteRemoval(edit: DocumentEdit): void {
+  #noteRemoval(told: DocumentEdit): void {
+    const edit = narrowed(told);
     const now = this.#clock.now();
     const { uri, offset, removed } = edit;
     const last = this.#removals.at(-1);
@@ -130,6 +132,17 @@ export class RecentEdits implements Source {
     if (whole !== undefined) this.#removals.pop();
     this.#removals.push({ uri, offset, text: whole ?? removed, atMs: now });
   }
+}
+
+/** Whoever chooses `response` in the suggest widget replaces `resp` by it, and removes nothing. */
+function narrowed({ removed, inserted, ...edit }: DocumentEdit): DocumentEdit {
+  const { start, beforeEnd, afterEnd } = differenceBetween(removed, inserted);
+  return {
+    ...edit,
+    offset: edit.offset + start,
+    removed: removed.slice(start, beforeEnd),
+    inserted: inserted.slice(start, afterEnd),
+  };
 }
 
 /** @returns Both as one, if they are near to each other and not too long together. */

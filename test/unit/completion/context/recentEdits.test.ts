@@ -149,7 +149,19 @@ describe("removed texts", () => {
 
   it("are also what another text replaced", () => {
     const { world, edits } = editing({ "a.ts": "return oldName;" });
-    world.type("a.ts", 0, 7, "other", 7);
+    world.type("a.ts", 0, 7, "x", 7);
     assert.deepEqual(near(edits, 7), ["oldName"]);
+  });
+
+  it("are only what is gone of a text that another one replaced", () => {
+    const { world, edits } = editing({ "a.ts": "return oldName;" });
+    world.type("a.ts", 0, 7, "o", 7);
+    assert.deepEqual(near(edits, 7), ["ldName"]);
+  });
+
+  it("are nothing where an item of the suggest widget goes on with a word", () => {
+    const { world, edits } = editing({ "a.ts": "return resp;" });
+    world.type("a.ts", 0, 7, "response", 4);
+    assert.deepEqual(near(edits, 7), []);
   });
 });
