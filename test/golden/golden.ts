@@ -19,6 +19,7 @@ export interface Section {
   argument: string;
   /** Without the line feed before the next section. */
   text: string;
+  lines: readonly string[];
 }
 
 export interface GoldenCase {
@@ -65,7 +66,7 @@ export function parseGolden(text: string, file: string): GoldenCase {
     if (name !== undefined) sections.push({ name, argument, lines: [] });
     else sections.at(-1)?.lines.push(line);
   }
-  const read = sections.map(({ name, argument, lines: own }) => ({ name, argument, text: own.join("\n") }));
+  const read = sections.map(({ name, argument, lines: own }) => ({ name, argument, text: own.join("\n"), lines: own }));
   const optional = (name: string) => read.find((section) => section.name === name);
   const section = (name: string) => optional(name) ?? assert.fail(`${file} has no section ${name}`);
   return { title: first.slice(2), sections: read, section, optional };
@@ -73,7 +74,8 @@ export function parseGolden(text: string, file: string): GoldenCase {
 
 function rewritten({ title, sections }: GoldenCase, result: string): string {
   const head = ({ name, argument }: Section) => `--- ${name}${argument === "" ? "" : ` ${argument}`}\n`;
-  const kept = sections.filter(({ name }) => name !== EXPECT).map((section) => `${head(section)}${section.text}\n`);
+  const body = ({ lines }: Section) => lines.map((line) => `${line}\n`).join("");
+  const kept = sections.filter(({ name }) => name !== EXPECT).map((section) => head(section) + body(section));
   return `# ${title}\n${kept.join("")}--- ${EXPECT}\n${result}\n`;
 }
 
