@@ -43,9 +43,10 @@ export class PlacePreview {
     });
   }
 
-  /** Nothing more is shown, and what was shown last stays. */
-  keep(): void {
+  /** Nothing more is shown, and what was shown last stays. Resolves when it is there: nothing comes over what is opened then. */
+  keep(): Promise<void> {
     this.#newest = undefined;
+    return this.#showing;
   }
 
   /** Closes the preview and shows what was there before, as it was. */

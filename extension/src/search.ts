@@ -20,8 +20,25 @@ interface PlaceItem extends QuickPickItem {
 /** Opens the quick pick; moving through the rows previews their places, choosing one opens it, Escape brings back what was. */
 export function searchCodebase(server: ServerConnection, log: Log): void {
   const picker = window.createQuickPick<PlaceItem>();
-  const search = new LiveSearch(server, picker, log);
   const preview = new PlacePreview(log);
+  let isChosen = false;
+  const choose = (item: PlaceItem | undefined) => {
+    const place = item?.place;
+    if (place === undefined) return;
+    isChosen = true;
+    const kept = preview.keep();
+    picker.hide();
+    inBackground(
+      log,
+      kept.then(() => openPlace(place)),
+    );
+  };
+  // Enter right after typing means the first of the rows that are on their way, not the row of the text before.
+  let isAwaited = false;
+  const search = new LiveSearch(server, picker, log, (items) => {
+    if (isAwaited) choose(items[0]);
+    isAwaited = false;
+  });
   const showTitle = () => {
     picker.title = searchTitle(server.status.index);
   };
@@ -33,19 +50,15 @@ export function searchCodebase(server: ServerConnection, log: Log): void {
   let hasMoved = false;
   picker.onDidChangeValue(() => {
     hasMoved = false;
+    isAwaited = false;
   });
   picker.onDidChangeActive(([item]) => {
     hasMoved ||= item !== undefined && item !== picker.items[0];
     if (hasMoved && item?.place !== undefined) preview.show(item.place);
   });
-  let isChosen = false;
   picker.onDidAccept(() => {
-    const place = picker.selectedItems[0]?.place;
-    if (place === undefined) return;
-    isChosen = true;
-    preview.keep();
-    picker.hide();
-    inBackground(log, openPlace(place));
+    if (picker.busy) isAwaited = true;
+    else choose(picker.selectedItems[0]);
   });
   picker.onDidHide(() => {
     search.stop();
@@ -61,13 +74,20 @@ class LiveSearch {
   readonly #server: ServerConnection;
   readonly #picker: QuickPick<PlaceItem>;
   readonly #log: Log;
+  readonly #onRows: (items: readonly PlaceItem[]) => void;
   #timer: NodeJS.Timeout | undefined;
   #running: CancellationTokenSource | undefined;
 
-  constructor(server: ServerConnection, picker: QuickPick<PlaceItem>, log: Log) {
+  constructor(
+    server: ServerConnection,
+    picker: QuickPick<PlaceItem>,
+    log: Log,
+    onRows: (items: readonly PlaceItem[]) => void,
+  ) {
     this.#server = server;
     this.#picker = picker;
     this.#log = log;
+    this.#onRows = onRows;
   }
 
   changed(query: string): void {
@@ -92,6 +112,7 @@ class LiveSearch {
     this.#running = undefined;
     this.#picker.busy = false;
     this.#picker.items = items;
+    this.#onRows(items);
   }
 
   /** @returns Rows, or the one row that says why there are none. */

@@ -1,6 +1,7 @@
 // Tests the search over LSP: while the index is built, after changes, after a restart, after kills, and without a disk.
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "@lancedb/lancedb";
 import { FileChangeType, SymbolKind, type WorkspaceSymbol } from "vscode-languageserver-protocol/node";
@@ -12,6 +13,7 @@ import {
   RemoveIndexRequest,
   SearchRequest,
 } from "../../server/src/protocol/messages.ts";
+import { commandLine } from "./commandLine.ts";
 import { Session, type SessionOptions, withSession } from "./session.ts";
 
 const NO_MODEL = { model: { path: "", demo: false } };
@@ -257,6 +259,25 @@ describe("the index over LSP", () => {
       assert.equal(session.logs.filter((line) => /search index is kept in memory/.test(line)).length, 1);
     } finally {
       await session.end();
+    }
+  });
+});
+
+describe("search on the command line", () => {
+  it("says that its index is kept in memory, without being asked for more", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fathom-cli-search-"));
+    try {
+      const [files, storage] = ["files", "storage"].map((name) => join(folder, name)) as [string, string];
+      mkdirSync(files);
+      mkdirSync(storage);
+      writeFileSync(join(files, "a.ts"), "export function quokka() {}\n");
+      // No folder can be made there.
+      writeFileSync(join(storage, "index"), "a file");
+      const { stdout, stderr } = await commandLine(files, storage).run("search", "quokka");
+      assert.match(stdout, /a\.ts/);
+      assert.match(stderr, /^The search index is kept in memory and made anew at each start: .*cannot be written/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

@@ -1,5 +1,6 @@
 // The commands that look and answer: prefill, ask, complete, search, doctor; each prints and returns the same as data.
 
+import { nothingFound } from "../index/filters.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
 import {
   type AnswerEvent,
@@ -127,11 +128,12 @@ export async function search(context: CommandContext): Promise<CommandResult> {
   const { output, options, signal } = context;
   const folder = workspaceFolder(options);
   const query = context.arguments.join(" ");
-  return withServer(context, { folder }, async (client) => {
+  // A search that takes long each time because its index cannot be kept should say so.
+  return withServer(context, { folder, showWarnings: true }, async (client) => {
     const wanted = { query, limit: options.limit, whole: true };
     const places = await client.request(SearchRequest.type, wanted, { signal });
     for (const line of placeLines(output, places, 0)) output.line(line);
-    if (places.length === 0) output.line("Nothing was found.");
+    if (places.length === 0) output.line(nothingFound(query));
     return { exitCode: 0, json: { folder, query, places } };
   });
 }

@@ -13,6 +13,7 @@ import {
   InlineCompletionRequest,
   InlineCompletionTriggerKind,
   LogMessageNotification,
+  MessageType,
   type Position,
   ProgressType,
   type ProtocolConnection,
@@ -61,6 +62,8 @@ export interface ConnectOptions {
   onMessage?: (text: string) => void;
   /** Called with lines of the server's log. */
   onLog?: (line: string) => void;
+  /** Called with its warnings, which otherwise are lines like the others. */
+  onWarning?: (line: string) => void;
   /** Aborting it while the server starts ends the server. */
   signal?: AbortSignal;
 }
@@ -288,11 +291,13 @@ export class ServerClient {
   }
 
   #listen(options: ConnectOptions): void {
-    const { onMessage = () => {}, onLog = () => {} } = options;
+    const { onMessage = () => {}, onLog = () => {}, onWarning = onLog } = options;
     const connection = this.#connection;
     connection.onNotification(StatusNotification.type, (status) => this.#takeStatus(status));
     connection.onNotification(ShowMessageNotification.type, ({ message }) => onMessage(message));
-    connection.onNotification(LogMessageNotification.type, ({ message }) => onLog(message));
+    connection.onNotification(LogMessageNotification.type, ({ type, message }) =>
+      type === MessageType.Warning ? onWarning(message) : onLog(message),
+    );
     // Nobody can press its buttons here; the sentence is what counts.
     connection.onRequest(ShowMessageRequest.type, ({ message }) => {
       onMessage(message);

@@ -32,6 +32,8 @@ export interface ServerOptions {
   settings?: PartialSettings;
   /** False: nothing of the folder is read, and no model is loaded. Default true. */
   trusted?: boolean;
+  /** What the server warns of is shown; default: only with `--verbose`. */
+  showWarnings?: true;
 }
 
 /** Runs work with a server of its own and ends it afterwards, whatever happens. */
@@ -50,6 +52,7 @@ export async function withServer<T>(
     signal: context.signal,
     onMessage: (text) => output.remark(text),
     onLog: options.verbose ? (line) => output.remark(output.style("dim", line)) : undefined,
+    onWarning: server.showWarnings && ((line) => output.remark(output.style("yellow", line))),
   });
   try {
     return await work(client);

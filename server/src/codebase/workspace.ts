@@ -74,6 +74,8 @@ export class Workspace {
   /** Uris that changed and that the last collection has not met. */
   readonly #strange = new Set<string>();
   #collecting: Promise<void> = Promise.resolve();
+  /** Uris of what went while all files are collected: it may have been met before. */
+  #goneMeanwhile: string[] | undefined;
   /** Uris that changed on disk since `takeChangedOnDisk` was last called. */
   readonly #changedOnDisk = new Set<string>();
 
@@ -222,7 +224,9 @@ export class Workspace {
         const text = await this.#lookInto(uri);
         if (text !== undefined) texts.push(text);
       }
-      if (texts.length > 0) this.#index.put(texts);
+      // Some may have gone while others were read.
+      const present = texts.filter(({ uri }) => this.#byUri.has(uri));
+      if (present.length > 0) this.#index.put(present);
     }
   }
 
@@ -254,6 +258,8 @@ export class Workspace {
 
   async #collect(signal?: AbortSignal): Promise<void> {
     this.#stale = false;
+    const gone: string[] = [];
+    this.#goneMeanwhile = gone;
     try {
       const editorExcludes = await this.readExcludes();
       const before = this.#byUri;
@@ -263,12 +269,15 @@ export class Workspace {
       this.#fileSet = { files, leftOut };
       this.#excludedFolders = excluded.filter((path) => path.endsWith(sep)).map(fileUri);
       this.#excludedFiles = new Set(excluded.map(fileUri));
+      for (const uri of gone) this.#forgetFile(uri);
       if (this.#known) this.#differences(before);
       else this.#indexAll();
       this.#known = true;
     } catch (error) {
       this.#stale = true;
       throw error;
+    } finally {
+      this.#goneMeanwhile = undefined;
     }
   }
 
@@ -381,12 +390,17 @@ export class Workspace {
     if (NEVER_READ.test(uri) || this.#excludedFolders.some((folder) => uri.startsWith(folder))) return false;
     const isRuleFile = /\/\.(git|fathom)ignore$/.test(uri);
     if (isRuleFile || type === FileChangeType.Created) this.#stale = true;
-    else if (type === FileChangeType.Deleted) this.#forgetFile(uri);
+    else if (type === FileChangeType.Deleted) this.#gone(uri);
     else if (this.#byUri.has(uri) || this.#unfit.has(uri)) this.#toIndex.add(uri);
     else if (this.#excludedFiles.has(uri)) return false;
     // Editors join the deletion of a folder and the creation of a file in its place to one change.
     else if (!this.#stale) this.#strange.add(uri);
     return true;
+  }
+
+  #gone(uri: string): void {
+    this.#forgetFile(uri);
+    this.#goneMeanwhile?.push(uri);
   }
 
   /** A folder's deletion is told as one event, so everything below it goes too. */

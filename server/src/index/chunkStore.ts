@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { BooleanQuery, type Connection, connect, Index, MatchQuery, Occur, type Table } from "@lancedb/lancedb";
 import type { Table as ArrowTable, Schema } from "apache-arrow";
 import { NativeWork } from "./nativeWork.ts";
+import { quoted } from "./sql.ts";
 
 /**
  * The same copy of the module that LanceDB, which is CommonJS, uses: it takes tables of another copy apart and fails
@@ -11,7 +12,7 @@ import { NativeWork } from "./nativeWork.ts";
 const arrow = createRequire(import.meta.url)("apache-arrow") as typeof import("apache-arrow");
 
 /** Raised whenever the columns or the words of the index change their meaning: the old tables are dropped then. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Below this many rows every vector is compared: exact, and fast enough. */
 const VECTOR_INDEX_ROWS = 20_000;
@@ -25,8 +26,8 @@ const PARTITIONS_LOOKED_AT = 50;
 const TRAINING = { sampleRate: 64, maxIterations: 10 };
 /** New rows are searched one by one until they are worth merging into the indexes. */
 const UNINDEXED_ROWS = 5000;
-/** Each addition is a file of its own, and a version of the table, until they are merged. */
-const UNMERGED_ADDITIONS = 200;
+/** Each addition and each removal is a version of the table, with a file of its own, until they are merged. */
+const UNMERGED_VERSIONS = 200;
 /** Old versions of the tables are kept so long for other windows that read them, milliseconds. */
 const KEEP_VERSIONS_MS = 10 * 60_000;
 
@@ -93,9 +94,10 @@ export class ChunkStore {
   #hasVectors: boolean;
   /** Rows since the indexes were made or merged. */
   #unindexed: number;
-  #additions = 0;
+  #unmerged: number;
 
-  private constructor(connection: Connection, tables: Tables, dim: number, indexes: Indexes) {
+  /** @param versions Of the table of chunks, which short sessions before this one may have left. */
+  private constructor(connection: Connection, tables: Tables, dim: number, indexes: Indexes, versions: number) {
     this.#connection = connection;
     this.#chunks = tables.chunks;
     this.#files = tables.files;
@@ -103,6 +105,7 @@ export class ChunkStore {
     this.#hasTerms = indexes.columns.includes("terms");
     this.#hasVectors = indexes.columns.includes("vector");
     this.#unindexed = indexes.unindexed;
+    this.#unmerged = versions;
   }
 
   /**
@@ -125,7 +128,8 @@ export class ChunkStore {
       chunks: await open(names.chunks, chunkSchema(dim)),
       files: await open(names.files, FILE_SCHEMA),
     };
-    return new ChunkStore(connection, tables, dim, await indexesOf(tables.chunks));
+    const versions = (await tables.chunks.listVersions()).length;
+    return new ChunkStore(connection, tables, dim, await indexesOf(tables.chunks), versions);
   }
 
   /** All files whose chunks are whole; what a killed process left half-written is removed. */
@@ -152,7 +156,7 @@ export class ChunkStore {
       if (chunks.length > 0) await this.#chunks.add(chunkTable(chunks, this.#dim));
       if (files.length > 0) await this.#files.add(fileTable(files));
       this.#unindexed += chunks.length;
-      this.#additions += 1;
+      this.#unmerged += 1;
     });
   }
 
@@ -163,6 +167,7 @@ export class ChunkStore {
         const some = keys.slice(start, start + KEYS_PER_STATEMENT).map(quoted);
         await this.#files.delete(`key IN (${some.join(", ")})`);
         await this.#chunks.delete(`key IN (${some.join(", ")})`);
+        this.#unmerged += 1;
       }
     });
   }
@@ -216,10 +221,14 @@ export class ChunkStore {
     });
   }
 
-  /** Chunks with this text in any case, in no order; looks into every chunk. */
-  containing(text: string, { limit, where }: SearchLimits): Promise<FoundChunk[]> {
+  /** Chunks with this text, in no order; looks into every chunk. */
+  containing(
+    text: string,
+    { limit, where, ignoreCase }: SearchLimits & { ignoreCase: boolean },
+  ): Promise<FoundChunk[]> {
     return this.#work.run(async () => {
-      const isIn = `strpos(lower(text), ${quoted(text.toLowerCase())}) > 0`;
+      const [column, wanted] = ignoreCase ? ["lower(text)", text.toLowerCase()] : ["text", text];
+      const isIn = `strpos(${column}, ${quoted(wanted)}) > 0`;
       const rows = await this.#chunks
         .query()
         .where(where === undefined ? isIn : `(${where}) AND ${isIn}`)
@@ -291,9 +300,9 @@ export class ChunkStore {
         await this.#chunks.createIndex("vector", { config });
         this.#hasVectors = true;
       }
-      if (!force && this.#unindexed < UNINDEXED_ROWS && this.#additions < UNMERGED_ADDITIONS) return;
+      if (!force && this.#unindexed < UNINDEXED_ROWS && this.#unmerged < UNMERGED_VERSIONS) return;
       this.#unindexed = 0;
-      this.#additions = 0;
+      this.#unmerged = 0;
       const cleanupOlderThan = new Date(Date.now() - KEEP_VERSIONS_MS);
       await this.#chunks.optimize({ cleanupOlderThan });
       await this.#files.optimize({ cleanupOlderThan });
@@ -411,11 +420,6 @@ function fileTable(files: readonly StoredFile[]): ArrowTable {
 function asTable(schema: Schema, length: number, children: ReturnType<typeof arrow.makeData>[]): ArrowTable {
   const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length, nullCount: 0, children });
   return new arrow.Table(schema, [new arrow.RecordBatch(schema, data)]);
-}
-
-/** @returns A text as SQL writes it. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function found(row: FoundChunk, score: number): FoundChunk {

@@ -10,6 +10,7 @@ import type { Embedder } from "./embedder.ts";
 import { FileGraph } from "./fileGraph.ts";
 import type { Fused } from "./fusion.ts";
 import { type SearchableFile, SearchEngine, type SearchEngineOptions, type SearchOptions } from "./searchEngine.ts";
+import { StoreWriter } from "./storeWriter.ts";
 import type { GraphFile } from "./symbolGraph.ts";
 import { type SymbolEntry, SymbolTable } from "./symbolTable.ts";
 import { termTextOf } from "./terms.ts";
@@ -66,6 +67,7 @@ export function fileKey({ path, text }: SourceText): string {
 
 export class CodeIndex {
   readonly #options: CodeIndexOptions;
+  readonly #writer: StoreWriter;
   /** Files that can be found, by path. */
   readonly #files = new Map<string, Entry>();
   /** Everything whole in the store, by key: also what is not part of the workspace now, such as another branch's. */
@@ -78,6 +80,7 @@ export class CodeIndex {
 
   private constructor(options: CodeIndexOptions, stored: readonly StoredFile[]) {
     this.#options = options;
+    this.#writer = new StoreWriter(options.store);
     this.#stored = new Map(stored.map((file) => [file.key, file]));
     this.#engine = new SearchEngine({
       ...options,
@@ -126,9 +129,13 @@ export class CodeIndex {
       const syntaxes = await this.#options.analyse(fresh.map(({ path, text }) => ({ path, text })));
       const chunks = await this.#allChunksOf(fresh, syntaxes);
       const files = fresh.map((file, index) => storedFile(file, syntaxes[index]!, chunks[index]!.length));
-      await this.#options.store.add(files, chunks.flat());
+      await this.#writer.add(files, chunks.flat());
       for (const file of files) this.#stored.set(file.key, file);
       this.#computedFiles += files.length;
+    }
+    for (const { path, changedMs } of keyed) {
+      const entry = this.#files.get(path);
+      if (entry !== undefined) entry.changedMs = changedMs;
     }
     for (const { path, uri, key, changedMs } of changed) this.#show(this.#stored.get(key)!, { path, uri, changedMs });
   }
@@ -193,12 +200,18 @@ export class CodeIndex {
       return count > MAX_UNUSED_OF_PATH || ++kept > keepUnused;
     });
     for (const { key } of gone) this.#stored.delete(key);
-    await this.#options.store.remove(gone.map(({ key }) => key));
+    await this.#writer.remove(gone.map(({ key }) => key));
   }
 
-  /** Makes and merges the indexes of the store where that is worth it. */
+  /** Makes and merges the indexes of the store where that is worth it, and refreshes the graph. */
   async tidy(): Promise<void> {
     await this.#options.store.tidy();
+    await this.refreshGraph();
+  }
+
+  /** Lets searches know who uses whom now (`FileGraph.refresh`). */
+  refreshGraph(): Promise<void> {
+    return this.#graph.refresh();
   }
 
   #show(stored: StoredFile, { path, uri, changedMs }: Pick<Entry, "path" | "uri" | "changedMs">): void {

@@ -1,30 +1,52 @@
 // Who uses whom among the files of the index, for search: what is near to the files that someone works on or that were found.
+import { setImmediate } from "node:timers/promises";
 import { ImportResolver } from "./importResolver.ts";
-import { type GraphFile, votesOf } from "./symbolGraph.ts";
+import { type GraphFile, voteSteps } from "./symbolGraph.ts";
+
+/** So many files take some tens of milliseconds at most, and are looked through when someone asks; more take seconds. */
+const MAX_AT_ONCE = 300;
+/** Work in between gets its turn after so long, milliseconds. */
+const TURN_MS = 10;
+
+/** By path: the neighbours, with the share of all ties. */
+type Neighbours = Map<string, Map<string, number>>;
 
 export class FileGraph {
   readonly #files = new Map<string, GraphFile>();
-  /** Neighbours by path with the share of all ties; undefined after a change. */
-  #neighbours: Map<string, Map<string, number>> | undefined;
+  #neighbours: Neighbours = new Map();
+  /** Files came, went or changed since the neighbours were looked for. */
+  #isStale = false;
+  #refreshing: Promise<void> | undefined;
   /** Made of these paths, and of use as long as they are the same. */
   #resolver: { paths: ReadonlySet<string>; resolver: ImportResolver } | undefined;
 
   put(file: GraphFile): void {
     this.#files.set(file.path, file);
-    this.#neighbours = undefined;
+    this.#isStale = true;
   }
 
   remove(path: string): void {
-    if (this.#files.delete(path)) this.#neighbours = undefined;
+    if (this.#files.delete(path)) this.#isStale = true;
+  }
+
+  /** Looks for the neighbours anew if something changed; in a large workspace only this does. Gives way in between. */
+  async refresh(): Promise<void> {
+    // It may have begun before the last change.
+    await this.#refreshing;
+    if (!this.#isStale) return;
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
   }
 
   /**
-   * Files one step away, in both directions.
+   * Files one step away, in both directions; in a large workspace as of the last {@link refresh}.
    * @param weights Of the files to start from, by path.
    * @returns Weights by path; the files themselves are not in it unless they are neighbours of each other.
    */
   near(weights: ReadonlyMap<string, number>): Map<string, number> {
-    this.#neighbours ??= neighboursOf([...this.#files.values()]);
+    if (this.#isStale && this.#files.size <= MAX_AT_ONCE) this.#refreshNow();
     const near = new Map<string, number>();
     for (const [path, weight] of weights) {
       for (const [other, share] of this.#neighbours.get(path) ?? []) {
@@ -32,6 +54,29 @@ export class FileGraph {
       }
     }
     return near;
+  }
+
+  #refreshNow(): void {
+    this.#isStale = false;
+    const steps = neighbourSteps([...this.#files.values()]);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    this.#neighbours = step.value;
+  }
+
+  async #refresh(): Promise<void> {
+    this.#isStale = false;
+    const steps = neighbourSteps([...this.#files.values()]);
+    let turnEnd = performance.now() + TURN_MS;
+    let step = steps.next();
+    while (!step.done) {
+      if (performance.now() >= turnEnd) {
+        await setImmediate();
+        turnEnd = performance.now() + TURN_MS;
+      }
+      step = steps.next();
+    }
+    this.#neighbours = step.value;
   }
 
   /** Paths of the files that a file imports, in the order of its imports; none for a file that is not there. */
@@ -51,22 +96,24 @@ export class FileGraph {
   }
 }
 
-function neighboursOf(files: readonly GraphFile[]): Map<string, Map<string, number>> {
-  const ties = new Map<string, Map<string, number>>();
+function* neighbourSteps(files: readonly GraphFile[]): Generator<undefined, Neighbours> {
+  const ties: Neighbours = new Map();
   const tie = (from: string, to: string, weight: number) => {
     const others = ties.get(from) ?? new Map<string, number>();
     others.set(to, (others.get(to) ?? 0) + weight);
     ties.set(from, others);
   };
-  for (const [from, targets] of votesOf(files)) {
+  for (const [from, targets] of yield* voteSteps(files)) {
     for (const [to, weight] of targets) {
       tie(from, to, weight);
       tie(to, from, weight);
     }
+    yield;
   }
   for (const others of ties.values()) {
     const sum = [...others.values()].reduce((total, weight) => total + weight, 0);
     for (const [other, weight] of others) others.set(other, weight / sum);
+    yield;
   }
   return ties;
 }

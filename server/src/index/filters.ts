@@ -1,15 +1,20 @@
 // The filters of a search, `path:`, `lang:` and `symbol:`: reads them out of a query and applies them.
-import { quoted } from "./chunkStore.ts";
+import { QUOTED } from "./query.ts";
+import { quoted } from "./sql.ts";
 
 /** A filter and its value, quoted or up to the next blank. */
-const FILTER = /(?<!\S)(path|lang|symbol):(?:"([^"\n]{1,300})"|(\S{1,300}))/g;
+const FILTER = /(?<!\S)(?<kind>path|lang|symbol):(?:"(?<inQuotes>[^"\n]{1,300})"|(?<plain>\S{1,300}))/;
+/** What stands between quotes is text, also where it looks like a filter. */
+const QUOTED_OR_FILTER = new RegExp(`${QUOTED.source}|${FILTER.source}`, "g");
 
 /** Other names of languages than the endings of their files. */
 const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   typescript: ["ts", "tsx", "mts", "cts"],
   ts: ["ts", "tsx", "mts", "cts"],
+  typescriptreact: ["tsx"],
   javascript: ["js", "jsx", "mjs", "cjs"],
   js: ["js", "jsx", "mjs", "cjs"],
+  javascriptreact: ["jsx"],
   python: ["py", "pyi", "pyw"],
   py: ["py", "pyi", "pyw"],
   rust: ["rs"],
@@ -23,6 +28,12 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   md: ["md", "markdown", "mdx"],
   shell: ["sh", "bash", "zsh"],
   bash: ["sh", "bash", "zsh"],
+  shellscript: ["sh", "bash", "zsh"],
+  powershell: ["ps1", "psm1", "psd1"],
+  golang: ["go"],
+  perl: ["pl", "pm"],
+  elixir: ["ex", "exs"],
+  haskell: ["hs"],
   yaml: ["yaml", "yml"],
   kotlin: ["kt", "kts"],
 };
@@ -39,24 +50,46 @@ export interface QueryFilters {
 /** @returns The filters (of two of a kind the last one counts), and the query without them. */
 export function splitFilters(query: string): { filters: QueryFilters; rest: string } {
   const filters: QueryFilters = {};
-  const rest = query.replace(
-    FILTER,
-    (_whole, kind: string, inQuotes: string | undefined, plain: string | undefined) => {
-      const value = (inQuotes ?? plain ?? "").toLowerCase();
-      if (kind === "path") filters.path = value;
-      if (kind === "symbol") filters.symbol = value;
-      if (kind === "lang") filters.languages = ENDINGS[value] ?? [value.replace(/^\./, "")];
-      return " ";
-    },
-  );
+  const rest = query.replace(QUOTED_OR_FILTER, (whole: string, ...found: unknown[]) => {
+    const { kind, inQuotes, plain } = found.at(-1) as Record<"kind" | "inQuotes" | "plain", string | undefined>;
+    if (kind === undefined) return whole;
+    const value = (inQuotes ?? plain ?? "").toLowerCase();
+    if (kind === "path") filters.path = value;
+    if (kind === "symbol") filters.symbol = value;
+    if (kind === "lang") filters.languages = endingsOf(value);
+    return " ";
+  });
   return { filters, rest };
 }
 
-/** @returns The filters as a condition on the columns path and language; undefined without such filters. */
-export function conditionOf({ path, languages }: QueryFilters): string | undefined {
+/** Why nothing may have been found: a language that is misspelt is taken for an ending that no file has. */
+export function nothingFound(query: string): string {
+  const { languages } = splitFilters(query).filters;
+  if (languages === undefined) return "Nothing was found.";
+  return `Nothing was found in files that end in ${languages.map((ending) => `.${ending}`).join(", ")}.`;
+}
+
+/** An unknown name may be an ending itself. */
+function endingsOf(language: string): readonly string[] {
+  return Object.hasOwn(ENDINGS, language) ? ENDINGS[language]! : [language.replace(/^\./, "")];
+}
+
+/**
+ * @param withSymbol Files with a symbol that the filter asks for; undefined: any file may have one.
+ * @returns The filters as a condition on the columns path, language and symbol; undefined if there is none.
+ */
+export function conditionOf(
+  { path, languages, symbol }: QueryFilters,
+  withSymbol: readonly string[] | undefined,
+): string | undefined {
   const conditions: string[] = [];
   if (path !== undefined) conditions.push(`strpos(lower(path), ${quoted(path)}) > 0`);
   if (languages !== undefined) conditions.push(`language IN (${languages.map(quoted).join(", ")})`);
+  if (symbol !== undefined && withSymbol !== undefined) {
+    const inColumn = `strpos(lower(symbol), ${quoted(symbol)}) > 0`;
+    const isIn = `path IN (${withSymbol.map(quoted).join(", ")})`;
+    conditions.push(withSymbol.length === 0 ? inColumn : `(${inColumn} OR ${isIn})`);
+  }
   return conditions.length === 0 ? undefined : conditions.join(" AND ");
 }
 
@@ -66,5 +99,9 @@ export function matchesFilters(file: { path: string }, symbol: string | undefine
   const ending = path.slice(path.lastIndexOf(".") + 1);
   if (filters.path !== undefined && !path.includes(filters.path)) return false;
   if (filters.languages !== undefined && !filters.languages.includes(ending)) return false;
+  return matchesSymbol(symbol, filters);
+}
+
+export function matchesSymbol(symbol: string | undefined, filters: QueryFilters): boolean {
   return filters.symbol === undefined || (symbol?.toLowerCase().includes(filters.symbol) ?? false);
 }

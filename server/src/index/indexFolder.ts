@@ -7,6 +7,7 @@ import { CodeIndex, type CodeIndexOptions } from "./codeIndex.ts";
 import type { Embedder } from "./embedder.ts";
 
 export const IN_MEMORY = "memory://";
+const USED = "another window or command uses the one on disk";
 /** Names the process that writes into the folder: two would take each other's unfinished files for damage. */
 const OWNER_FILE = "owner.pid";
 
@@ -30,32 +31,30 @@ export interface OpenOptions extends Pick<CodeIndexOptions, "analyse" | "byModel
 export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
   const { folder } = options;
   const reason = take(folder);
-  if (reason === undefined) {
-    try {
-      return { ...(await openAt(folder, options)), folder };
-    } catch {
-      // Damaged, or written by another version of the store.
-    }
-    try {
-      rmSync(folder, { recursive: true, force: true });
-      take(folder);
-      return { ...(await openAt(folder, options)), folder };
-    } catch (error) {
-      return inMemory(options, String(error instanceof Error ? error.message : error));
-    }
+  if (reason !== undefined) return inMemory(options, reason);
+  try {
+    return { ...(await openAt(folder, options)), folder };
+  } catch {
+    // Damaged, or written by another version of the store.
   }
-  return inMemory(options, reason);
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    const taken = take(folder);
+    if (taken !== undefined) return inMemory(options, taken);
+    return { ...(await openAt(folder, options)), folder };
+  } catch (error) {
+    return inMemory(options, String(error instanceof Error ? error.message : error));
+  }
 }
 
 /** @returns True if another process that runs has the folder. */
 export function isUsedElsewhere(folder: string): boolean {
-  const owner = Number(readOwner(join(folder, OWNER_FILE)));
-  return owner !== process.pid && isRunning(owner);
+  return isOfAnother(readOwner(folder));
 }
 
-/** Lets another process have the folder. */
+/** Lets another process have the folder, if it is this one's. */
 export function release(folder: string): void {
-  rmSync(join(folder, OWNER_FILE), { force: true });
+  if (readOwner(folder) === markOf(process.pid)) rmSync(join(folder, OWNER_FILE), { force: true });
 }
 
 /** @returns Bytes of all files in a folder; 0 if it is not there. */
@@ -93,24 +92,78 @@ async function openAt(place: string, options: OpenOptions): Promise<Pick<OpenedI
 
 /** Makes the folder and marks it as this process's. @returns Why that cannot be. */
 function take(folder: string): string | undefined {
-  const file = join(folder, OWNER_FILE);
   try {
     mkdirSync(folder, { recursive: true });
-    if (isUsedElsewhere(folder)) return "another window or command uses the one on disk";
-    writeFileSync(file, String(process.pid));
-    return undefined;
+    if (mark(folder)) return undefined;
+    const owner = readOwner(folder);
+    if (owner === markOf(process.pid)) return undefined;
+    if (isOfAnother(owner)) return USED;
+    rmSync(join(folder, OWNER_FILE), { force: true });
+    // Else another process came first.
+    return mark(folder) ? undefined : USED;
   } catch (error) {
     return `${folder} cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`;
   }
 }
 
-function readOwner(file: string): string {
+/** @returns False if there is a mark already. */
+function mark(folder: string): boolean {
   try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
+    writeFileSync(join(folder, OWNER_FILE), markOf(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
+
+/** @returns "" without a mark. */
+function readOwner(folder: string): string {
+  try {
+    return readFileSync(join(folder, OWNER_FILE), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** The number of a process, and where the system tells it when that began: numbers are given again. */
+function markOf(pid: number): string {
+  const start = startOf(pid);
+  return start === undefined ? String(pid) : `${pid} ${start}`;
+}
+
+/** @param owner A mark, as it was written. */
+function isOfAnother(owner: string): boolean {
+  const [number, start] = split(owner);
+  const pid = Number(number);
+  if (pid === process.pid || !isRunning(pid)) return false;
+  const now = startOf(pid);
+  return start === "" || now === undefined || start === now;
+}
+
+function split(owner: string): [number: string, start: string] {
+  const end = owner.indexOf(" ");
+  return end === -1 ? [owner, ""] : [owner.slice(0, end), owner.slice(end + 1)];
+}
+
+/** @returns When a process began, as the kernel counts; undefined where it is not told. */
+function startOf(pid: number): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name before it, in brackets, may have blanks and brackets itself.
+    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[START_FIELD];
+    return `${boot} ${ticks}`;
+  } catch {
+    // It has just ended, or the system hides the processes of others.
+    return undefined;
+  }
+}
+
+/** Of the fields behind the name in /proc/PID/stat: number 22 of all. */
+const START_FIELD = 19;
 
 function isRunning(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;

@@ -25,11 +25,14 @@ const BACKOFF_MS = [200, 1000];
 const MAX_CRASHES = BACKOFF_MS.length + 1;
 /** Longest wait for the thread to put everything away; an editor waits about as long for its server, milliseconds. */
 const CLOSE_MS = 1500;
+/** The same before the index is removed; then a person waits, and nothing else does, milliseconds. */
+const RESTART_MS = 30_000;
 /** LanceDB's full-text index deadlocks with fewer (lancedb issue 3568); read when its code is loaded. */
 const LANCE_THREADS = "4";
 
 const SHUTTING_DOWN = "Fathom is shutting down.";
 const RESTARTING = "The search index is being removed already.";
+const BUSY = "The search index is busy and was not removed. Try again in a moment.";
 
 /** The part of a worker that is used. */
 export type IndexThread = Pick<Worker, "postMessage" | "terminate"> & {
@@ -80,6 +83,8 @@ export class IndexService {
   #crashes = 0;
   /** Between the end of a thread and the start of the next one. */
   #isWaiting = false;
+  /** Takes the next start after a crash back. */
+  #stopBackoff: () => void = () => {};
   /** The thread ends because it was told so; what it cannot answer any more is asked of the next one. */
   #isRestarting = false;
   #failure: string | undefined;
@@ -157,32 +162,36 @@ export class IndexService {
    * of LanceDB's work, it would take the process down before the client has its answer.
    */
   async dispose(): Promise<void> {
-    const closed = this.#thread === undefined ? undefined : this.#call("close", () => null).catch(() => undefined);
+    const closed = this.#close();
     this.#isDisposed = true;
     // What is cut off is computed again.
-    let stopWaiting = () => {};
-    const late = new Promise<"late">((resolve) => {
-      stopWaiting = this.#options.clock.after(CLOSE_MS, () => resolve("late"));
-    });
-    const ended = await Promise.race([closed, late]);
-    stopWaiting();
-    if (ended !== "late") await this.#thread?.terminate();
+    if (await this.#within(CLOSE_MS, closed)) await this.#thread?.terminate();
     this.#rejectAll(SHUTTING_DOWN);
   }
 
   /**
    * Ends the thread, and starts it again with the workspace as it is then if there was one. What failed before is forgotten.
    * @param meanwhile Has the folder of the index to itself.
-   * @throws What `meanwhile` throws, once the thread is started again.
+   * @throws What `meanwhile` throws, once the thread is started again; a sentence if the thread does not end soon, which is
+   *   then started again once it has.
    */
   async restart(meanwhile: () => Promise<void>): Promise<void> {
     if (this.#isDisposed || this.#isRestarting) throw new Error(this.#isDisposed ? SHUTTING_DOWN : RESTARTING);
+    this.#stopBackoff();
     this.#isWaiting = true;
     this.#isRestarting = true;
-    if (this.#thread !== undefined) {
-      await this.#call("close", () => null).catch(() => undefined);
-      await this.#thread?.terminate();
+    const closed = this.#close();
+    if (!(await this.#within(RESTART_MS, closed))) {
+      // After a disposal the end of the process ends the thread.
+      void closed.then(() => (this.#isDisposed ? undefined : this.#restarted()));
+      throw new Error(BUSY);
     }
+    if (this.#isDisposed) throw new Error(SHUTTING_DOWN);
+    await this.#restarted(meanwhile);
+  }
+
+  async #restarted(meanwhile = async () => {}): Promise<void> {
+    await this.#thread?.terminate();
     this.#failure = undefined;
     this.#crashes = 0;
     try {
@@ -191,6 +200,22 @@ export class IndexService {
       this.#isRestarting = false;
       this.#startAgain();
     }
+  }
+
+  /** Resolves when the thread has put everything away. Never rejects. */
+  async #close(): Promise<void> {
+    if (this.#thread !== undefined) await this.#call("close", () => null).catch(() => undefined);
+  }
+
+  /** @returns False if it takes longer. */
+  async #within(ms: number, work: Promise<void>): Promise<boolean> {
+    let stopWaiting = () => {};
+    const late = new Promise<boolean>((resolve) => {
+      stopWaiting = this.#options.clock.after(ms, () => resolve(false));
+    });
+    const isDone = await Promise.race([work.then(() => true), late]);
+    stopWaiting();
+    return isDone;
   }
 
   #choose(choice: EmbeddingChoice | undefined, embedding: IndexStatus["embedding"]): void {
@@ -309,7 +334,7 @@ export class IndexService {
     }
     this.#options.onNotice(`The search index stopped and is started again (${reason}).`);
     this.#isWaiting = true;
-    this.#options.clock.after(waitMs, () => this.#startAgain());
+    this.#stopBackoff = this.#options.clock.after(waitMs, () => this.#startAgain());
   }
 
   /** The thread knows nothing: it gets the workspace as it is now, and then what was asked. */

@@ -18,6 +18,8 @@ const FIRST_TIDY_CHUNKS = 20_000;
 const NEXT_TIDY = 4;
 /** The store is tidied after this time without work, milliseconds. */
 const QUIET_MS = 3000;
+/** What could not be stored is tried again after this time, milliseconds: a disk may have room again. */
+const RETRY_MS = 60_000;
 /** Files of other branches and of earlier times that stay in the store: about as many as a large workspace has. */
 const MAX_UNUSED_FILES = 10_000;
 
@@ -37,7 +39,7 @@ interface Waiting {
 }
 
 export interface IndexerOptions {
-  index: Pick<CodeIndex, "put" | "remove" | "keepOnly" | "statistics" | "forgetUnused" | "tidy">;
+  index: Pick<CodeIndex, "put" | "remove" | "keepOnly" | "statistics" | "forgetUnused" | "tidy" | "refreshGraph">;
   read: typeof readTextFile;
   clock: Clock;
   /** Called after each step. */
@@ -56,6 +58,8 @@ export class Indexer {
   /** Batches under way, by path: an older text of a file must not overtake a newer one. */
   readonly #busy = new Map<string, Todo>();
   readonly #leftOut = new Map<string, LeftOut>();
+  /** The same files, for another attempt. */
+  readonly #failed = new Map<string, Todo>();
   readonly #waiting = new Set<Waiting>();
   #lanes = 0;
   /** The index by words is made once there is something to find. */
@@ -64,7 +68,12 @@ export class Indexer {
   /** Nothing is put while unused files are removed. */
   #forgetting: Promise<void> = Promise.resolve();
   #stopQuiet: () => void = () => {};
+  #stopRetry: (() => void) | undefined;
   #isClosed = false;
+  #tellClosed: () => void = () => {};
+  readonly #closed = new Promise<void>((resolve) => {
+    this.#tellClosed = resolve;
+  });
 
   constructor(options: IndexerOptions) {
     this.#options = options;
@@ -87,6 +96,7 @@ export class Indexer {
     this.#changes.clear();
     this.#rest.clear();
     this.#leftOut.clear();
+    this.#failed.clear();
     for (const file of files) {
       const { path, mtimeMs: changedMs, bytes } = file;
       const text = texts.get(path);
@@ -109,6 +119,7 @@ export class Indexer {
     for (const text of texts) {
       this.#wanted.add(text.path);
       this.#rest.delete(text.path);
+      this.#failed.delete(text.path);
       this.#changes.set(text.path, { ...text, bytes: text.text.length });
     }
     this.#work();
@@ -120,6 +131,7 @@ export class Indexer {
       this.#changes.delete(path);
       this.#rest.delete(path);
       this.#leftOut.delete(path);
+      this.#failed.delete(path);
     }
     this.#options.index.remove(paths);
     this.#tell();
@@ -138,7 +150,9 @@ export class Indexer {
   /** Ends after the batches under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#tellClosed();
     this.#stopQuiet();
+    this.#stopRetry?.();
     this.#changes.clear();
     this.#rest.clear();
     await this.#until(() => this.#lanes === 0, new AbortController().signal);
@@ -191,6 +205,7 @@ export class Indexer {
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       for (const todo of batch) this.#busy.set(todo.path, todo);
       await this.#index(batch);
+      if (this.#isLastOfRest(batch)) await Promise.race([this.#options.index.refreshGraph(), this.#closed]);
       for (const { path } of batch) this.#busy.delete(path);
       if (this.#options.index.statistics.chunks >= this.#nextTidyChunks) void this.#tidy();
       this.#tell();
@@ -200,6 +215,15 @@ export class Indexer {
     if (this.#lanes === 0 && !this.#isClosed) {
       this.#stopQuiet = this.#options.clock.after(QUIET_MS, () => this.#putInOrder());
     }
+  }
+
+  /** With this batch everything is indexed that is no change: the first answer about everything knows who uses whom. */
+  #isLastOfRest(batch: readonly Todo[]): boolean {
+    const own = new Set(batch);
+    const isRest = ({ file }: Todo) => file !== undefined;
+    return (
+      isRest(batch[0]!) && this.#rest.size === 0 && [...this.#busy.values()].every((t) => own.has(t) || !isRest(t))
+    );
   }
 
   /** Changes or others, never both. A file that is under way waits for that, and for the lane that does it. */
@@ -220,25 +244,41 @@ export class Indexer {
   }
 
   async #index(batch: readonly Todo[]): Promise<void> {
-    const { index, onTrouble } = this.#options;
+    const { index, onTrouble, clock } = this.#options;
     const texts = (await Promise.all(batch.map((todo) => this.#textOf(todo)))).filter((text) => text !== undefined);
     const readable = new Set(texts.map(({ path }) => path));
     let reason: string | undefined;
     try {
       await index.put(texts);
-      this.#firstTidy ??= this.#tidy();
+      // Of nothing no index can be made.
+      if (index.statistics.chunks > 0) this.#firstTidy ??= this.#tidy();
       await this.#firstTidy;
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       reason = `not searched: ${cause}`;
       onTrouble(`Files could not be indexed: ${cause}`);
     }
-    for (const { path } of batch) {
+    for (const todo of batch) {
+      const { path } = todo;
       this.#leftOut.delete(path);
+      this.#failed.delete(path);
       const isGone = !this.#wanted.has(path) || !readable.has(path);
       if (isGone || reason !== undefined) index.remove([path]);
-      if (!isGone && reason !== undefined) this.#leftOut.set(path, { path, reason });
+      if (isGone || reason === undefined) continue;
+      this.#leftOut.set(path, { path, reason });
+      this.#failed.set(path, todo);
+      this.#stopRetry ??= clock.after(RETRY_MS, () => this.#tryAgain());
     }
+  }
+
+  /** What was put meanwhile is newer. */
+  #tryAgain(): void {
+    this.#stopRetry = undefined;
+    for (const [path, todo] of this.#failed) {
+      if (!this.#changes.has(path) && !this.#busy.has(path)) this.#rest.set(path, todo);
+    }
+    this.#failed.clear();
+    this.#work();
   }
 
   /** @returns Undefined for a file that went or became unreadable: its event is on the way. */

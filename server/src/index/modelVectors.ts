@@ -4,6 +4,7 @@ import type { EmbeddingProgress } from "../protocol/messages.ts";
 import type { ChunkStore, FoundChunk, SearchLimits, StoredChunk, StoredFile } from "./chunkStore.ts";
 import { shownText } from "./codeIndex.ts";
 import { LEAST_SIMILARITY } from "./searchEngine.ts";
+import { StoreWriter } from "./storeWriter.ts";
 import { VectorNoise } from "./vectorNoise.ts";
 
 /** Texts of one request: little to lose when it is cut off, and enough that crossing the threads costs nothing. */
@@ -50,6 +51,7 @@ export interface ModelVectorsOptions {
 
 export class ModelVectors {
   readonly #options: ModelVectorsOptions;
+  readonly #writer: StoreWriter;
   /** Files that have all their vectors, by key. */
   readonly #done: Set<string>;
   readonly #noise: VectorNoise;
@@ -63,6 +65,7 @@ export class ModelVectors {
 
   private constructor(options: ModelVectorsOptions, done: readonly StoredFile[], noise: VectorNoise) {
     this.#options = options;
+    this.#writer = new StoreWriter(options.store);
     this.#done = new Set(done.map(({ key }) => key));
     this.#noise = noise;
   }
@@ -151,7 +154,7 @@ export class ModelVectors {
   }
 
   async #fillGroup(files: readonly FileContent[]): Promise<void> {
-    const { chunks: source, store } = this.#options;
+    const { chunks: source } = this.#options;
     const found = new Map<string, FoundChunk[]>(files.map(({ key }) => [key, []]));
     for (const chunk of await source.chunksOf([...found.keys()])) found.get(chunk.key)?.push(chunk);
     // What was removed meanwhile is passed over until files may have come again.
@@ -161,7 +164,7 @@ export class ModelVectors {
     const rows = chunks.map((chunk, index): StoredChunk => ({ ...chunk, terms: "", vector: vectors[index]! }));
     const pathOf = (key: string) => found.get(key)![0]!.path;
     const done = whole.map(({ key, chunks }) => ({ key, path: pathOf(key), syntax: "", chunks }));
-    await store.add(done, rows);
+    await this.#writer.add(done, rows);
     for (const { key } of whole) this.#done.add(key);
     this.#retryMs = FIRST_RETRY_MS;
     this.#show(this.#progress.chunks + chunks.length, this.#progress.totalChunks);
@@ -186,7 +189,7 @@ export class ModelVectors {
     const { store, index } = this.#options;
     const gone = [...this.#done].filter((key) => !index.isStored(key));
     for (const key of gone) this.#done.delete(key);
-    await store.remove(gone);
+    await this.#writer.remove(gone);
     await store.tidy();
   }
 

@@ -63,7 +63,7 @@ export interface Hit {
  * @param hits All hits, in any order.
  * @param stems Stems of the query's words.
  * @param limit Most places to return.
- * @returns Best first; at most three of a file before the other files had their turn. Equals by path and line.
+ * @returns Best first; at most three of a file before the other files had their turn. Equals by age, path and line.
  */
 export function rankPlaces(hits: readonly Hit[], stems: ReadonlySet<string>, limit: number): Place[] {
   const merged = mergeHits([...hits].sort(compareHits));
@@ -72,11 +72,21 @@ export function rankPlaces(hits: readonly Hit[], stems: ReadonlySet<string>, lim
   return spreadOverFiles(merged).slice(0, limit).map(toPlace);
 }
 
-/** By score, best first; then path and line. */
+/** By score, best first; then what changed last; then path and line. */
 export function compareHits(a: Hit, b: Hit): number {
   if (a.score !== b.score) return b.score - a.score;
+  if (a.file.changedMs !== b.file.changedMs) return b.file.changedMs - a.file.changedMs;
   if (a.file.path !== b.file.path) return a.file.path < b.file.path ? -1 : 1;
-  return a.startLine - b.startLine || a.endLine - b.endLine || (a.kind < b.kind ? -1 : 1);
+  return a.startLine - b.startLine || a.endLine - b.endLine || compareTexts(nameOf(a), nameOf(b));
+}
+
+function nameOf({ kind, symbol = "" }: Hit): string {
+  return `${kind} ${symbol}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** @returns Stems of the words in a path, without its extension's. */

@@ -8,10 +8,19 @@ const MAX_QUERY_CHARS = 4000;
 const MIN_LITERAL_CHARS = 2;
 
 /** Text between quotes of one kind on one line. The bound keeps an unclosed quote from being searched for long. */
-const QUOTED = /"([^"\n]{1,300})"|`([^`\n]{1,300})`|(?<!\w)'([^'\n]{1,300})'(?!\w)/g;
+export const QUOTED = /"([^"\n]{1,300})"|`([^`\n]{1,300})`|(?<!\w)'([^'\n]{1,300})'(?!\w)/g;
+/** What names of files and folders are made of, such as `größe` and `+page`; brackets only in pairs, as in `[id]`. */
+const SIGN = String.raw`-\p{L}\p{N}\p{M}_.@+$`;
+const NAME = String.raw`(?:[${SIGN}]|\[[${SIGN}]+\])+`;
+const START = `(?<![${SIGN}/])`;
+const FOLDERS = `(?:${NAME}/)`;
 /** `src/main.ts`, `main.ts:12`: has a folder or an extension. */
-const PATH =
-  /(?<![\w./@-])(?:[\w.@-]+\/)*[\w.@-]+\.[A-Za-z][\w]{0,7}(?::(\d{1,7}))?(?![\w/])|(?<![\w./@-])[\w.@-]+\/(?:[\w.@-]+\/)*[\w.@-]*/g;
+const PATH = new RegExp(
+  String.raw`${START}${FOLDERS}*${NAME}\.[A-Za-z]\w{0,7}(?::(\d{1,7}))?(?![\w/])|${START}${FOLDERS}+(?:${NAME})?`,
+  "gu",
+);
+/** Words of scripts without spaces may stand right before a path. */
+const UNSPACED_START = /^[\u3040-\ud7ff]+(?=[\w.@])/;
 
 /** The line of `main.ts:12` says where to look, not what for. */
 const LINE_NUMBER = /(?<=\.[A-Za-z]\w{0,7}):\d+/g;
@@ -47,10 +56,11 @@ export function parseQuery(text: string): Query {
   const alone = shortened.trim();
   // A single piece of code, such as `list.map(`, is meant as it stands.
   if (literals.size === 0 && /^[^\s"'`]*[^\s\w"'`$][^\s"'`]*$/.test(alone)) literals.add(alone);
-  const paths = [...shortened.matchAll(PATH)].map((match) => ({
-    path: match[0].replace(/:\d+$/, "").replace(/^\.\//, "").toLowerCase(),
-    line: match[1] === undefined ? undefined : Math.max(0, Number(match[1]) - 1),
-  }));
+  const paths = [...shortened.matchAll(PATH)].flatMap(([whole, number]) => {
+    const path = whole.replace(/:\d+$/, "").replace(/^\.\//, "").toLowerCase();
+    const line = number === undefined ? undefined : Math.max(0, Number(number) - 1);
+    return [...new Set([path, path.replace(UNSPACED_START, "")])].map((one) => ({ path: one, line }));
+  });
   return {
     words: queryWords(shortened.replace(LINE_NUMBER, "")),
     literals: [...literals].filter((literal) => literal.trim().length >= MIN_LITERAL_CHARS),

@@ -4,11 +4,11 @@ import type { ChunkStore, FoundChunk, SearchLimits } from "./chunkStore.ts";
 import { codeWords } from "./codeWords.ts";
 import type { Embedder } from "./embedder.ts";
 import type { FileGraph } from "./fileGraph.ts";
-import { conditionOf, matchesFilters, type QueryFilters, splitFilters } from "./filters.ts";
+import { conditionOf, matchesFilters, matchesSymbol, type QueryFilters, splitFilters } from "./filters.ts";
 import { type Fused, fuse } from "./fusion.ts";
-import { type Hit, rankPlaces, SCORES } from "./placeRanking.ts";
+import { compareHits, type Hit, rankPlaces, SCORES } from "./placeRanking.ts";
 import { type PathQuery, parseQuery, type Query, type QueryWord } from "./query.ts";
-import { compareEntries, type SymbolEntry, type SymbolTable } from "./symbolTable.ts";
+import type { SymbolEntry, SymbolTable } from "./symbolTable.ts";
 import { compoundsOf, tellingTerms, termsOf, wholeTerm } from "./terms.ts";
 import { IDENTIFIER, partsOf, stem } from "./words.ts";
 
@@ -24,6 +24,8 @@ const DEFAULT_LIMIT = 20;
 /** Chunks that are out of date are found too, and passed over; so many more are asked for, and then so many times as many. */
 const SPARE_CHUNKS = 50;
 const MORE_CHUNKS = 4;
+/** A condition that names more files takes the store longer than passing over their chunks. */
+const MAX_FILTERED_PATHS = 500;
 /** Lines that are shown of a text outside of definitions. */
 const SHOWN_LINES = 40;
 /** A definition up to this length is shown whole, lines. */
@@ -77,6 +79,12 @@ interface WantedWord {
   isUndefined: boolean;
 }
 
+/** Filters, and as much of them as the store can apply. */
+interface Narrowing {
+  filters: QueryFilters;
+  where: string | undefined;
+}
+
 export class SearchEngine {
   readonly #options: SearchEngineOptions;
 
@@ -93,13 +101,14 @@ export class SearchEngine {
     const { limit = DEFAULT_LIMIT } = options;
     const { filters, rest } = splitFilters(text);
     const query = parseQuery(rest);
+    const narrowing = this.#narrowing(filters);
     const [literals, texts] = await Promise.all([
-      Promise.all(query.literals.map((literal) => this.#literalHits(literal, filters))),
+      Promise.all(query.literals.map((literal) => this.#literalHits(literal, narrowing))),
       this.#textHits(query, rest, filters, options),
     ]);
     const hits = [
-      ...query.paths.flatMap((path) => this.#pathHits(path)),
-      ...this.#symbolHits(query),
+      ...query.paths.flatMap((path) => this.#pathHits(path, filters)),
+      ...this.#symbolHits(query, filters),
       ...this.#filteredSymbols(query, filters),
       ...literals.flat(),
       ...texts,
@@ -125,17 +134,21 @@ export class SearchEngine {
   ): Promise<Fused[]> {
     const { store, embedder, graph } = this.#options;
     const { terms = true, vectors = true, graph: withGraph = true } = parts;
-    const where = conditionOf(filters);
     const importance = (word: string) => embedder.importance(word);
     const wanted = tellingTerms(text, importance);
+    const byTerms = (limits: SearchLimits) => store.searchTerms(wanted, limits);
+    const byVector = (limits: SearchLimits) => this.#byVector(text, limits, signal);
+    const narrowing = this.#narrowing(filters);
     const hasWords = codeWords(text).length > 0;
-    const [byTerms, byVector] = await Promise.all([
-      terms ? this.#newest(MAX_CHUNKS, (limit) => store.searchTerms(wanted, { limit, where })) : [],
-      vectors && hasWords ? this.#newest(MAX_CHUNKS, (limit) => this.#byVector(text, { limit, where }, signal)) : [],
+    const found = await Promise.all([
+      terms ? this.#newest(MAX_CHUNKS, narrowing, byTerms) : [],
+      vectors && hasWords ? this.#newest(MAX_CHUNKS, narrowing, byVector) : [],
     ]);
+    // One side may have answered long before the other, and its files may have changed or gone since.
+    const [termChunks, vectorChunks] = found.map((chunks) => chunks.filter((chunk) => this.#isNewest(chunk)));
     return fuse({
-      byTerms,
-      byVector,
+      byTerms: termChunks!,
+      byVector: vectorChunks!,
       words: codeWords(text),
       compounds: compoundsOf(text),
       importance,
@@ -150,17 +163,64 @@ export class SearchEngine {
   }
 
   /**
-   * The best of what is the newest text of a file of the workspace. Asks for more as long as what is out of date takes the
-   * places: of a file that is being edited there can be any number of older texts.
+   * The best of what is the newest text of a file of the workspace and passes the filters. Asks for more as long as others
+   * take the places: of a file that is being edited there can be any number of older texts.
    * @param find Chunks, at most so many; fewer only if there are no more.
    */
-  async #newest(most: number, find: (limit: number) => Promise<FoundChunk[]>): Promise<FoundChunk[]> {
-    const { files } = this.#options;
+  async #newest(
+    most: number,
+    { filters, where }: Narrowing,
+    find: (limits: SearchLimits) => Promise<FoundChunk[]>,
+  ): Promise<FoundChunk[]> {
     for (let limit = most + SPARE_CHUNKS; ; limit *= MORE_CHUNKS) {
-      const found = await find(limit);
-      const newest = found.filter(({ path, key }) => files.get(path)?.key === key);
-      if (newest.length >= most || found.length < limit) return newest.sort(compareFound).slice(0, most);
+      const found = await find({ limit, where });
+      const newest = found.filter((chunk) => this.#isNewest(chunk)).flatMap((chunk) => this.#inSymbol(chunk, filters));
+      if (newest.length < most && found.length === limit) continue;
+      return newest.sort((a, b) => this.#compareFound(a, b)).slice(0, most);
     }
+  }
+
+  /** Best first; equals by age, path and line, whatever their order in the store. */
+  #compareFound(a: FoundChunk, b: FoundChunk): number {
+    const changedMs = ({ path }: FoundChunk) => this.#options.files.get(path)!.changedMs;
+    return b.score - a.score || changedMs(b) - changedMs(a) || compareLines(a, b);
+  }
+
+  #isNewest({ path, key }: FoundChunk): boolean {
+    return this.#options.files.get(path)?.key === key;
+  }
+
+  #narrowing(filters: QueryFilters): Narrowing {
+    return { filters, where: conditionOf(filters, this.#pathsWith(filters)) };
+  }
+
+  /** @returns Files with a symbol that the filter asks for; undefined without that filter, and where they are many. */
+  #pathsWith(filters: QueryFilters): string[] | undefined {
+    if (filters.symbol === undefined) return undefined;
+    const paths: string[] = [];
+    for (const file of this.#options.files.values()) {
+      if (!file.symbols.some(({ name }) => matchesSymbol(name, filters))) continue;
+      if (paths.push(file.path) > MAX_FILTERED_PATHS) return undefined;
+    }
+    return paths;
+  }
+
+  /** @returns The part of a chunk that is in symbols that the filter asks for; all of it without that filter. */
+  #inSymbol(chunk: FoundChunk, filters: QueryFilters): FoundChunk[] {
+    if (filters.symbol === undefined) return [chunk];
+    const lines = chunk.text.split("\n");
+    const isWanted = lines.map((_, offset) => matchesSymbol(this.#symbolAt(chunk, chunk.startLine + offset), filters));
+    const first = isWanted.indexOf(true);
+    if (first === -1) return [];
+    const last = isWanted.lastIndexOf(true);
+    const text = lines.map((line, offset) => (isWanted[offset] ? line : "")).slice(first, last + 1);
+    const { startLine } = chunk;
+    return [{ ...chunk, startLine: startLine + first, endLine: startLine + last, text: text.join("\n") }];
+  }
+
+  /** Name of the definition around a line of a chunk; of one that is too long to be a place itself, the chunk knows it. */
+  #symbolAt(chunk: FoundChunk, line: number): string | undefined {
+    return enclosingSymbol(this.#options.files.get(chunk.path)!.symbols, line, line)?.name ?? ownSymbol(chunk);
   }
 
   async #textHits(query: Query, text: string, filters: QueryFilters, { focus, signal }: SearchOptions): Promise<Hit[]> {
@@ -215,12 +275,12 @@ export class SearchEngine {
     return {
       startLine: first,
       endLine: Math.min(endLine, first + SHOWN_LINES - 1),
-      symbol: chunk.symbol.split(".").at(-1) || undefined,
+      symbol: ownSymbol(chunk),
       preview: most === 0 ? firstLineOf(chunk.text) : lines[best - startLine]!.trim(),
     };
   }
 
-  #pathHits({ path, line }: PathQuery): Hit[] {
+  #pathHits({ path, line }: PathQuery, filters: QueryFilters): Hit[] {
     const hits: Hit[] = [];
     for (const file of this.#options.files.values()) {
       const lower = file.path.toLowerCase();
@@ -232,13 +292,13 @@ export class SearchEngine {
       const place = { startLine: at, endLine: at, symbol, preview: file.firstLine };
       hits.push({ kind: "path", file, ...place, score, reason: `path ${file.path}` });
     }
-    return hits.sort((a, b) => b.score - a.score || (a.file.path < b.file.path ? -1 : 1)).slice(0, MAX_PATHS);
+    return best(hits, filters, MAX_PATHS);
   }
 
-  #symbolHits(query: Query): Hit[] {
+  #symbolHits(query: Query, filters: QueryFilters): Hit[] {
     const candidates = [...this.#symbolCandidates(query)];
-    candidates.sort(([a, x], [b, y]) => y.score - x.score || compareEntries(a, b));
-    return candidates.slice(0, MAX_SYMBOLS).map(([entry, { score, reason }]) => this.#symbolHit(entry, score, reason));
+    const hits = candidates.map(([entry, { score, reason }]) => this.#symbolHit(entry, score, reason));
+    return best(hits, filters, MAX_SYMBOLS);
   }
 
   #symbolHit(entry: SymbolEntry, score: number, reason: string): Hit {
@@ -249,10 +309,11 @@ export class SearchEngine {
   }
 
   /** `symbol:Name` alone asks for definitions. */
-  #filteredSymbols(query: Query, { symbol }: QueryFilters): Hit[] {
+  #filteredSymbols(query: Query, filters: QueryFilters): Hit[] {
+    const { symbol } = filters;
     if (symbol === undefined || query.words.length > 0) return [];
     return this.#options.symbols
-      .find(symbol, MAX_SYMBOLS)
+      .find(symbol, MAX_SYMBOLS, (entry) => matchesFilters(entry, entry.name, filters))
       .map((entry, place) => this.#symbolHit(entry, SCORES.exactName - place / MAX_SYMBOLS, `symbol ${entry.name}`));
   }
 
@@ -282,51 +343,58 @@ export class SearchEngine {
     return best;
   }
 
-  /** Whole words are found at once; parts of words and signs only by looking into every chunk. */
-  async #literalHits(literal: string, filters: QueryFilters): Promise<Hit[]> {
+  /**
+   * Exactly as written; ignoring case only if that finds nothing. Whole words are found at once; parts of words and signs
+   * only by looking into every chunk.
+   */
+  async #literalHits(literal: string, narrowing: Narrowing): Promise<Hit[]> {
     const { store } = this.#options;
-    const where = conditionOf(filters);
     const words = [...new Set(codeWords(literal))];
-    const withWords = await this.#newest(MAX_LITERAL_CHUNKS, (limit) => store.withTerms(words, { limit, where }));
-    const byWords = this.#literalHitsIn(withWords, literal);
-    if (byWords.length > 0) return byWords;
-    const having = await this.#newest(MAX_LITERAL_CHUNKS, (limit) => store.containing(literal, { limit, where }));
-    return this.#literalHitsIn(having, literal);
+    const withWords = await this.#newest(MAX_LITERAL_CHUNKS, narrowing, (limits) => store.withTerms(words, limits));
+    const byWords = this.#occurrences(withWords, literal, { ignoreCase: false });
+    if (byWords.length === MAX_LITERAL_HITS) return byWords;
+    for (const ignoreCase of [false, true]) {
+      const find = (limits: SearchLimits) => store.containing(literal, { ...limits, ignoreCase });
+      const having = await this.#newest(MAX_LITERAL_CHUNKS, narrowing, find);
+      const hits = this.#occurrences([...withWords, ...having], literal, { ignoreCase });
+      if (hits.length > 0) return hits;
+    }
+    return [];
   }
 
-  /** Exactly as written; ignoring case only if that finds nothing. */
-  #literalHitsIn(found: readonly FoundChunk[], literal: string): Hit[] {
-    const chunks = [...found].sort(compareLines);
-    const exact = this.#occurrences(chunks, literal, (line) => line.includes(literal));
-    if (exact.length > 0) return exact;
-    const lower = literal.toLowerCase();
-    return this.#occurrences(chunks, literal, (line) => line.toLowerCase().includes(lower));
-  }
-
-  /** One hit for each line, a few in each file. */
-  #occurrences(chunks: readonly FoundChunk[], literal: string, isIn: (line: string) => boolean): Hit[] {
+  /** One hit for each line, a few in each file. Lines of files that changed since the chunks were found are passed over. */
+  #occurrences(found: readonly FoundChunk[], literal: string, { ignoreCase }: { ignoreCase: boolean }): Hit[] {
+    const inCase = (text: string) => (ignoreCase ? text.toLowerCase() : text);
+    const wanted = inCase(literal);
+    const chunks = new Map(found.map((chunk) => [`${chunk.key} ${chunk.startLine}`, chunk]));
     const hits: Hit[] = [];
     const counts = new Map<string, number>();
-    for (const { path, startLine, text } of chunks) {
-      for (const [offset, line] of text.split("\n").entries()) {
+    for (const chunk of [...chunks.values()].filter((one) => this.#isNewest(one)).sort(compareLines)) {
+      const { path, startLine } = chunk;
+      const file = this.#options.files.get(path)!;
+      for (const [offset, line] of chunk.text.split("\n").entries()) {
         const count = counts.get(path) ?? 0;
-        if (count === MAX_LITERAL_HITS_PER_FILE || hits.length === MAX_LITERAL_HITS || !isIn(line)) continue;
+        const isFull = count === MAX_LITERAL_HITS_PER_FILE || hits.length === MAX_LITERAL_HITS;
+        if (isFull || !inCase(line).includes(wanted)) continue;
         counts.set(path, count + 1);
-        const file = this.#options.files.get(path)!;
         const at = startLine + offset;
-        const symbol = enclosingSymbol(file.symbols, at, at)?.name;
-        const reason = `text "${literal}"`;
-        const place = { startLine: at, endLine: at, symbol, preview: line.trim() };
-        hits.push({ kind: "literal", file, ...place, score: SCORES.literal, reason });
+        const place = { startLine: at, endLine: at, symbol: this.#symbolAt(chunk, at), preview: line.trim() };
+        hits.push({ kind: "literal", file, ...place, score: SCORES.literal, reason: `text "${literal}"` });
       }
     }
     return hits;
   }
 }
 
-/** Best first; equals by path and line, whatever their order in the store. */
-function compareFound(a: FoundChunk, b: FoundChunk): number {
-  return b.score - a.score || compareLines(a, b);
+/** @returns The best of these hits that pass the filters. */
+function best(hits: readonly Hit[], filters: QueryFilters, most: number): Hit[] {
+  const passing = hits.filter(({ file, symbol }) => matchesFilters(file, symbol, filters));
+  return passing.sort(compareHits).slice(0, most);
+}
+
+/** Name of the definition that a chunk is a part of. */
+function ownSymbol({ symbol }: FoundChunk): string | undefined {
+  return symbol.split(".").at(-1) || undefined;
 }
 
 function compareLines(a: FoundChunk, b: FoundChunk): number {

@@ -58,7 +58,16 @@ export function rankFiles(files: readonly GraphFile[], focus: ReadonlyMap<string
 
 /** @returns Weights by user and used file. */
 export function votesOf(files: readonly GraphFile[]): Map<string, Map<string, number>> {
+  const steps = voteSteps(files);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+}
+
+/** The same in small steps, for who gives way to other work in between: one for each file, after the first. */
+export function* voteSteps(files: readonly GraphFile[]): Generator<undefined, Map<string, Map<string, number>>> {
   const definers = definersOf(files);
+  yield;
   const resolver = new ImportResolver(files.map(({ path }) => path));
   const votes = new Map<string, Map<string, number>>();
   for (const { path, references, imports } of files) {
@@ -77,11 +86,11 @@ export function votesOf(files: readonly GraphFile[]): Map<string, Map<string, nu
     for (const name of references) {
       const known = definers.get(name);
       if (known === undefined) continue;
-      const reachable = common(known, imported);
-      const meant = reachable.size > 0 ? reachable : known;
+      const meant = amongImported(known, imported);
       if (meant.size <= MAX_DEFINERS) for (const definer of meant) vote(definer, 1 / meant.size);
     }
     votes.set(path, targets);
+    yield;
   }
   return votes;
 }
@@ -98,7 +107,11 @@ function definersOf(files: readonly GraphFile[]): Map<string, Set<string>> {
   return definers;
 }
 
-function common(a: ReadonlySet<string>, b: ReadonlySet<string>): Set<string> {
-  const [few, many] = a.size < b.size ? [a, b] : [b, a];
-  return new Set([...few].filter((path) => many.has(path)));
+/** @returns Those of the definers of a name that are imported; all of them if none is. Makes nothing new where it can. */
+function amongImported(definers: ReadonlySet<string>, imported: ReadonlySet<string>): ReadonlySet<string> {
+  if (definers.size === 1 || imported.size === 0) return definers;
+  const [few, many] = definers.size < imported.size ? [definers, imported] : [imported, definers];
+  const both = new Set<string>();
+  for (const path of few) if (many.has(path)) both.add(path);
+  return both.size > 0 ? both : definers;
 }

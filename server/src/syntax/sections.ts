@@ -11,8 +11,8 @@ const HEADING = /^(#{1,6})\s+(\S.*?)\s*#*$/;
 const FENCE = /^ {0,3}(```+|~~~+)/;
 const YAML_KEY = /^(?:[\w.$/-]+|"[^"\n]*"|'[^'\n]*')(?=\s*:(?:\s|$))/;
 const TOML_TABLE = /^\[+([^\]\n]+)\]/;
-/** The outermost keys of a JSON file as formatters write it. */
-const JSON_KEY = /^(?: {2}| {4}|\t)"([^"\n]+)"\s*:/;
+/** A key of a JSON file as formatters write it, with what stands before it. */
+const JSON_KEY = /^( {2}| {4}|\t)"([^"\n]+)"\s*:/;
 /** A private member of a JavaScript class, which no name from outside can mean, so that the names query leaves it out. */
 const PRIVATE_NAME = /^(?:(?:static|async|readonly|get|set|override|accessor|declare)\s+|\*\s*)*(#[\w$]+)/;
 const NAMING: ReadonlySet<string> = new Set(["def", "outer", "field"]);
@@ -46,7 +46,7 @@ export function sectionsOf(path: string, text: string): NamedDeclaration[] {
       return headings(text);
     case "json":
     case "jsonc":
-      return flat(text, (line) => JSON_KEY.exec(line)?.[1]);
+      return flat(text, outermostKeys());
     case "yaml":
     case "yml":
       return flat(text, (line) => YAML_KEY.exec(line)?.[0]);
@@ -55,6 +55,16 @@ export function sectionsOf(path: string, text: string): NamedDeclaration[] {
     default:
       return byLineRules(path, text);
   }
+}
+
+/** @returns Names the keys of a file, line by line, that stand as far from the margin as its first one. */
+function outermostKeys(): (line: string) => string | undefined {
+  let outermost: string | undefined;
+  return (line) => {
+    const [, indentation, name] = JSON_KEY.exec(line) ?? [];
+    outermost ??= indentation;
+    return indentation === outermost ? name : undefined;
+  };
 }
 
 interface Line {

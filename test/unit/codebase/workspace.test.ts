@@ -77,6 +77,32 @@ describe("the workspace", () => {
     });
   });
 
+  it("forgets a file that goes while others are read", async () => {
+    await inPlace({ "a.ts": "alpha\n", "b.ts": "beta\n" }, async (place) => {
+      const { documents } = place;
+      for (const path of ["a.ts", "b.ts"]) place.tell(path, Changed);
+      const get = documents.get.bind(documents);
+      documents.get = (uri) => {
+        if (uri === place.uri("b.ts")) place.tell("a.ts", Deleted);
+        return get(uri);
+      };
+      assert.equal(await place.paths(), "b.ts");
+      assert.deepEqual(await place.found("alpha beta"), ["b.ts"]);
+    });
+  });
+
+  it("forgets a file that goes while all are collected", async () => {
+    await inPlace({ "a.ts": "alpha\n", "b/c.ts": "alpha\n", "d.ts": "delta\n" }, async (place) => {
+      place.workspace.forget();
+      place.workspace.readExcludes = async () => {
+        for (const path of ["a.ts", "b"]) place.tell(path, Deleted);
+        return new Map();
+      };
+      assert.equal(await place.paths(), "d.ts");
+      assert.deepEqual(await place.found("alpha delta"), ["d.ts"]);
+    });
+  });
+
   it("leaves out a file that becomes unreadable and takes it back, without a collection", async () => {
     const unfit = {
       secret: SECRET,

@@ -1,5 +1,8 @@
 // Tests that the store finds what was just added or changed, whether or not its indexes have it yet.
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ChunkStore, type StoredChunk, type StoredFile } from "../../../server/src/index/chunkStore.ts";
 
 // Before the native code runs: it reads this once (see indexService.ts).
@@ -114,12 +117,40 @@ describe("chunk store", () => {
     await store.close();
   });
 
-  it("finds texts with signs in any case", async () => {
+  it("finds texts with signs, as they stand or in any case", async () => {
     const store = await threeFiles();
     await store.add([file("d")], [chunk("d", "it's Over(1)", axis(5))]);
-    assert.equal(keysOf(await store.containing("IT'S over(", { limit: 10 })), "d");
-    assert.equal(keysOf(await store.containing("over(", { limit: 10, where: "language = 'py'" })), "");
+    const find = async (text: string, ignoreCase: boolean, where?: string) =>
+      keysOf(await store.containing(text, { limit: 10, ignoreCase, where }));
+    assert.equal(await find("IT'S over(", true), "d");
+    assert.equal(await find("it's Over(", false), "d");
+    assert.equal(await find("it's over(", false), "");
+    assert.equal(await find("over(", true, "language = 'py'"), "");
     await store.close();
+  });
+
+  it("merges what many short sessions left", async () => {
+    const place = mkdtempSync(join(tmpdir(), "fathom-store-"));
+    const now = Date.now;
+    try {
+      // Old enough to be cleaned up as soon as it is merged.
+      Date.now = () => now() + 3_600_000;
+      let key = 0;
+      for (let session = 0; session < 3; session++) {
+        const store = await ChunkStore.open(place, "test", DIM);
+        for (let change = 0; change < 50; change++) {
+          await store.add([file(`k${++key}`)], [chunk(`k${key}`, "red", axis(0))]);
+          await store.remove([`k${key - 1}`]);
+        }
+        await store.tidy();
+        await store.close();
+      }
+      const versions = readdirSync(join(place, "chunks_2_test.lance", "_versions"));
+      assert.ok(versions.length < 150, String(versions.length));
+    } finally {
+      Date.now = now;
+      rmSync(place, { recursive: true, force: true });
+    }
   });
 
   it("keeps to conditions", async () => {

@@ -59,6 +59,26 @@ describe("file graph", () => {
     assertNear(graph, { "main.ts": 1 }, "");
   });
 
+  it("has many files as they were until it is refreshed, and then as if they had come all at once", async () => {
+    const many = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`f${n}.ts`, `N${n} > N${(n * 7) % 400}`]));
+    const graph = graphOf({ ...many, ...FILES });
+    assertNear(graph, { "main.ts": 1 }, "");
+    await graph.refresh();
+    assertNear(graph, { "main.ts": 1 }, "api.ts 0.5, socket.ts 0.5");
+    put(graph, "main.ts", "> Socket");
+    assertNear(graph, { "main.ts": 1 }, "api.ts 0.5, socket.ts 0.5");
+    const first = graph.refresh();
+    // While the neighbours are looked for.
+    graph.remove("socket.ts");
+    await Promise.all([first, graph.refresh()]);
+    const fresh = graphOf({ ...many, ...FILES, "main.ts": "> Socket" });
+    fresh.remove("socket.ts");
+    await fresh.refresh();
+    for (const path of [...Object.keys(many), ...Object.keys(FILES)]) {
+      assert.deepEqual(graph.near(new Map([[path, 1]])), fresh.near(new Map([[path, 1]])), path);
+    }
+  });
+
   it("takes any path", () => {
     assertNear(graphOf({ __proto__x: "A", ["__proto__"]: "> A" }), { ["__proto__"]: 1 }, "__proto__x 1");
   });

@@ -1,6 +1,12 @@
 // Tests the filters of a search: how they are read out of a query, as a condition of the store, and on places.
 import assert from "node:assert/strict";
-import { conditionOf, matchesFilters, type QueryFilters, splitFilters } from "../../../server/src/index/filters.ts";
+import {
+  conditionOf,
+  matchesFilters,
+  nothingFound,
+  type QueryFilters,
+  splitFilters,
+} from "../../../server/src/index/filters.ts";
 
 function checkSplit(query: string, filters: QueryFilters, rest: string): void {
   it(query, () => {
@@ -21,18 +27,38 @@ describe("filters in a query", () => {
   checkSplit("path:a path:b c", { path: "b" }, "c");
   // Not at the beginning of a word, without a value, in capitals.
   checkSplit("xpath:a path: b PATH:c", {}, "xpath:a path: b PATH:c");
+  for (const quoted of ['"Use lang:ts to narrow"', "`see path:src here`", "say 'symbol:x is'"])
+    checkSplit(quoted, {}, quoted);
+  checkSplit('"a lang:ts b" path:"c d" isn\'t lang:go', { path: "c d", languages: ["go"] }, '"a lang:ts b" isn\'t');
+  checkSplit("lang:constructor a", { languages: ["constructor"] }, "a");
+  checkSplit("lang:__proto__ a", { languages: ["__proto__"] }, "a");
+  checkSplit("lang:typescriptreact a", { languages: ["tsx"] }, "a");
   checkSplit('path:"open', { path: '"open' }, "");
 });
 
+describe("a search that finds nothing", () => {
+  it("says in which files, where a language narrowed it", () => {
+    assert.equal(nothingFound("zebra path:src"), "Nothing was found.");
+    assert.equal(nothingFound("zebra lang:golng"), "Nothing was found in files that end in .golng.");
+    assert.equal(
+      nothingFound("zebra lang:typescript"),
+      "Nothing was found in files that end in .ts, .tsx, .mts, .cts.",
+    );
+  });
+});
+
 describe("filters as a condition", () => {
-  for (const [filters, expected] of [
-    [{}, undefined],
-    [{ symbol: "x" }, undefined],
-    [{ path: "src" }, "strpos(lower(path), 'src') > 0"],
-    [{ languages: ["c", "h"] }, "language IN ('c', 'h')"],
-    [{ path: "it's", languages: ["c"] }, "strpos(lower(path), 'it''s') > 0 AND language IN ('c')"],
-  ] as [QueryFilters, string | undefined][]) {
-    it(String(expected), () => assert.equal(conditionOf(filters), expected));
+  const inColumn = "strpos(lower(symbol), 'x') > 0";
+  for (const [filters, withSymbol, expected] of [
+    [{}, undefined, undefined],
+    [{ symbol: "x" }, undefined, undefined],
+    [{ symbol: "x" }, [], inColumn],
+    [{ symbol: "x" }, ["a", "it's"], `(${inColumn} OR path IN ('a', 'it''s'))`],
+    [{ path: "src" }, undefined, "strpos(lower(path), 'src') > 0"],
+    [{ languages: ["c", "h"] }, undefined, "language IN ('c', 'h')"],
+    [{ path: "it's", languages: ["c"] }, undefined, "strpos(lower(path), 'it''s') > 0 AND language IN ('c')"],
+  ] as [QueryFilters, string[] | undefined, string | undefined][]) {
+    it(`${JSON.stringify(filters)} ${withSymbol}`, () => assert.equal(conditionOf(filters, withSymbol), expected));
   }
 });
 

@@ -102,6 +102,26 @@ describe("the folder of the index", () => {
     await withIndex(async (opened) => assert.equal(await fill(opened), 0));
     assert.equal(existsSync(join(folder, "owner.pid")), false);
   });
+
+  it("is the folder again where another program has the number of the process that had it", async function () {
+    if (process.platform !== "linux") this.skip();
+    await withIndex(async (opened) => void (await fill(opened)));
+    const mark = join(folder, "owner.pid");
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    writeFileSync(mark, `${process.ppid} ${boot} 1`);
+    await withIndex(async (opened) => {
+      assert.deepEqual([opened.folder, opened.notice], [folder, undefined]);
+      const [pid, ...start] = readFileSync(mark, "utf8").split(" ");
+      assert.deepEqual([Number(pid), start.length], [process.pid, 2]);
+    });
+  });
+
+  it("leaves another's mark where it is", async () => {
+    await withIndex(async () => {
+      writeFileSync(join(folder, "owner.pid"), String(process.ppid));
+    });
+    assert.equal(readFileSync(join(folder, "owner.pid"), "utf8"), String(process.ppid));
+  });
 });
 
 const FILES = { "a.ts": "export function parseHeader() {}\n", "b.ts": "export function other() {}\n" };

@@ -297,6 +297,34 @@ describe("the index service", () => {
     assert.equal(play.thread.isTerminated, false);
   });
 
+  it("starts no thread after a crash while the folder is removed", async () => {
+    const play = new Play();
+    void play.collect();
+    play.thread.crash("out of memory");
+    await play.service.restart(async () => {
+      await play.clock.pass(1000);
+      assert.equal(play.threads.length, 1);
+    });
+    assert.deepEqual([play.threads.length, play.thread.methods], [2, ["collect"]]);
+  });
+
+  it("does not wait without end for a thread that shall end before the folder is removed", async () => {
+    const play = new Play();
+    void play.collect();
+    const restarted = play.service.restart(async () => assert.fail("it is in use"));
+    restarted.catch(() => undefined);
+    await play.clock.pass(30_000);
+    await assert.rejects(restarted, /busy and was not removed/);
+    assert.deepEqual([play.threads.length, play.thread.isTerminated], [1, false]);
+    play.thread.answer("close", null);
+    await play.clock.settle();
+    assert.deepEqual([play.threads.length, play.thread.methods], [2, ["collect"]]);
+    const again = play.service.restart(async () => {});
+    play.thread.answer("close", null);
+    await again;
+    assert.equal(play.threads.length, 3);
+  });
+
   describe("with an embedding model", () => {
     const choice = { identity: "abc", dimensions: 2, name: "small" };
     const chosen = (play: Play) =>

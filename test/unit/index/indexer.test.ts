@@ -17,13 +17,17 @@ class Play {
   readonly batches: string[] = [];
   readonly order: string[] = [];
   readonly troubles: string[] = [];
+  /** What was in the index each time the graph was refreshed. */
+  readonly refreshed: string[] = [];
   /** What is on disk. */
   readonly disk = new Map<string, TextRead>();
   open: Deferred<void>[] = [];
   isHeld = false;
-  chunks = 0;
+  chunks = 1;
   /** Tidying waits for it. */
   tidying: Promise<void> = Promise.resolve();
+  /** Refreshing the graph waits for it. */
+  refreshing: Promise<void> = Promise.resolve();
   readonly indexer = new Indexer({
     index: {
       put: (texts) => this.#put(texts),
@@ -37,6 +41,10 @@ class Play {
       tidy: async () => {
         this.order.push("tidy");
         await this.tidying;
+      },
+      refreshGraph: async () => {
+        this.refreshed.push(this.shown());
+        await this.refreshing;
       },
       statistics: this.#statistics(),
     },
@@ -213,6 +221,64 @@ describe("the indexer", () => {
     play.indexer.remove(["b"]);
     await play.indexer.settled(true, NEVER);
     assert.deepEqual([play.indexer.leftOut, play.shown()], [[], "a=1"]);
+  });
+
+  it("tries again later what could not be stored, unless it changed or went", async () => {
+    const play = new Play();
+    play.collect({ a: "refused", b: "refused", c: "refused" });
+    await play.indexer.settled(true, NEVER);
+    for (const path of ["a", "b", "c"]) play.disk.set(path, { text: "stored", bytes: 1, mtimeMs: 0 });
+    play.put("b", "newer");
+    play.indexer.remove(["c"]);
+    await play.clock.pass(59_999);
+    assert.equal(play.shown(), "b=newer");
+    await play.clock.pass(1);
+    assert.deepEqual([play.shown(), play.indexer.leftOut], ["a=stored b=newer", []]);
+  });
+
+  it("does not try an older text again after a newer one was stored", async () => {
+    const play = new Play();
+    play.isHeld = true;
+    play.put("a", "refused");
+    await play.clock.settle();
+    play.put("a", "2");
+    await play.release();
+    assert.equal(play.shown(), "a=2");
+    play.batches.length = 0;
+    await play.clock.pass(1e6);
+    assert.deepEqual(play.batches, []);
+  });
+
+  it("does not wait for the graph when it ends", async () => {
+    const play = new Play();
+    play.refreshing = deferred<void>().promise;
+    play.collect({ a: "1" });
+    await play.clock.settle();
+    await play.indexer.close();
+    assert.deepEqual(play.refreshed, ["a=1"]);
+  });
+
+  it("has the graph refreshed once everything is there, and not after each change", async () => {
+    const play = new Play();
+    play.collect({ a: "1", b: "2", c: "3", d: "4", e: "5" }, { bytes: MANY_BYTES });
+    await play.indexer.settled(true, NEVER);
+    const all = "a=1 b=2 c=3 d=4 e=5";
+    assert.deepEqual(play.refreshed, [all]);
+    play.put("a", "9");
+    await play.indexer.settled(true, NEVER);
+    assert.deepEqual(play.refreshed, [all]);
+  });
+
+  it("makes no index by words of nothing", async () => {
+    const play = new Play();
+    play.chunks = 0;
+    play.put("a", "");
+    await play.indexer.settled(true, NEVER);
+    assert.deepEqual(play.order, []);
+    play.chunks = 1;
+    play.put("b", "b");
+    await play.indexer.settled(true, NEVER);
+    assert.deepEqual(play.order, ["tidy"]);
   });
 
   it("ends a wait that is aborted", async () => {

@@ -59,6 +59,12 @@ describe("query", () => {
     ["don't look for what's 'this one'", ["don"], ["this one"], []],
     ["src/main.ts:12 and ./lib/", ["src", "main", "ts", "lib"], [], ["src/main.ts:12", "lib/"]],
     ["list.map(", ["list", "map"], ["list.map("], ["list.map"]],
+    ["größe.ts", ["größe", "ts"], ["größe.ts"], ["größe.ts"]],
+    ["see app/[id]/page.tsx", ["app", "id", "page", "tsx"], [], ["app/[id]/page.tsx"]],
+    ["see [main.ts](src/main.ts)", ["main", "ts", "src"], [], ["main.ts", "src/main.ts"]],
+    ["the src/routes/+page.svelte", ["src", "routes", "page", "svelte"], [], ["src/routes/+page.svelte"]],
+    ["in src/日本.ts", ["src", "日本", "ts"], [], ["src/日本.ts"]],
+    ["看src/main.ts:12", ["看src", "main", "ts"], ["看src/main.ts:12"], ["看src/main.ts:12", "src/main.ts:12"]],
     ['"', [], [], []],
   ];
   for (const [text, words, literals, paths] of cases) {
