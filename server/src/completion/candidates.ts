@@ -3,7 +3,7 @@ import type { Engine, Figures, Sampling } from "../../../engine/src/api.ts";
 import type { CursorSyntaxService } from "../syntax/cursorSyntax.ts";
 import { rankCandidates } from "./candidateRanking.ts";
 import type { CompletionPlace } from "./place.ts";
-import type { Prepared } from "./runningCompletion.ts";
+import { keptAtEnd, type Prepared } from "./runningCompletion.ts";
 
 /** Other than the surest text, but not any text: what Qwen recommends for its models without reasoning. */
 const VARIED: Sampling = { temperature: 0.7, topP: 0.8, topK: 20 };
@@ -60,5 +60,5 @@ async function oneMore(
   signal.throwIfAborted();
   if (kept !== undefined) return kept;
   // Without our doing it is cancelled when its model is released, and then it is half a text.
-  return stopReason === "cancelled" ? "" : stops.push(text).text;
+  return stopReason === "cancelled" ? "" : keptAtEnd(stops, text, stopReason);
 }

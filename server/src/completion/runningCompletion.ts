@@ -103,13 +103,14 @@ export class RunningCompletion {
     try {
       const { request, newStops } = await prepare(this.#dropped.signal);
       if (this.#dropped.signal.aborted) return { kind: "dropped" };
-      this.#stops = newStops();
+      const stops = newStops();
+      this.#stops = stops;
       const onChunk = ({ text }: { text: string }) => this.#grow(text);
       const { text, stopReason, figures } = await engine.generate(request, { signal, onChunk });
       // Without the user's doing it is cancelled when its model is released.
       const isCancelled = this.#kept === undefined && stopReason === "cancelled";
       if (isCancelled || this.#dropped.signal.aborted) return { kind: "dropped", figures };
-      return { kind: "said", text: this.#kept ?? this.#ended(text, stopReason), figures };
+      return { kind: "said", text: this.#kept ?? keptAtEnd(stops, text, stopReason), figures };
     } catch (error) {
       return this.#dropped.signal.aborted ? { kind: "dropped" } : { kind: "failed", error };
     } finally {
@@ -150,12 +151,12 @@ export class RunningCompletion {
     const lines = this.#text.slice(0, Math.max(0, this.#text.lastIndexOf("\n")));
     if (lines.trim() !== "") this.#keep(lines);
   }
+}
 
-  /** What the rules keep of a text that the model ended; at its length limit it breaks off in the middle of a line. */
-  #ended(text: string, stopReason: string): string {
-    const { text: kept } = this.#through(text);
-    return stopReason === "maxTokens" && kept === text ? wholeLines(kept) : kept;
-  }
+/** What the rules keep of a text that the model ended; at its length limit it breaks off in the middle of a line. */
+export function keptAtEnd(stops: Stops, text: string, stopReason: string): string {
+  const { text: kept } = stops.push(text);
+  return stopReason === "maxTokens" && kept === text ? wholeLines(kept) : kept;
 }
 
 /** Without the last line, if there are several. */

@@ -11,7 +11,7 @@ const PLACE = placeBetween("x = ", "\n", "a.ts", "typescript");
 
 describe("completion: further candidates", () => {
   /** Two further texts are asked for, and come as the scripts say. */
-  async function made(...tell: ((script: Script) => void)[]) {
+  async function made(tell: ((script: Script) => void)[], multiLine = false) {
     const engine = new ScriptedEngine();
     const clock = new FakeClock();
     const worked: Figures[] = [];
@@ -23,7 +23,7 @@ describe("completion: further candidates", () => {
         first: "first",
         prepared: {
           request: { kind: "completion", parts: [], sampling: { temperature: 0 }, maxTokens: 9 },
-          newStops: () => new StreamStops(PLACE, { multiLine: false, reason: "one line" }),
+          newStops: () => new StreamStops(PLACE, { multiLine, reason: "as the test wants it" }),
         },
         count: tell.length,
         onWorked: (figures) => worked.push(figures),
@@ -42,22 +42,27 @@ describe("completion: further candidates", () => {
   };
 
   it("are each stopped by themselves", async () => {
-    const { texts } = await made(saying("one\nmore"), saying("two\nmore"));
+    const { texts } = await made([saying("one\nmore"), saying("two\nmore")]);
     assert.deepEqual(texts, ["one", "two"]);
   });
 
   it("are not the first one, nor empty", async () => {
-    const { texts } = await made(saying("first"), saying(""));
+    const { texts } = await made([saying("first"), saying("")]);
     assert.deepEqual(texts, []);
   });
 
   it("are never half a text", async () => {
-    const { texts } = await made(saying("hal", "cancelled"), saying("whole"));
+    const { texts } = await made([saying("hal", "cancelled"), saying("whole")]);
     assert.deepEqual(texts, ["whole"]);
   });
 
+  it("are whole lines where the length limit ended them", async () => {
+    const { texts } = await made([saying("a(\n  b,\n  c", "maxTokens")], true);
+    assert.deepEqual(texts, ["a(\n  b,"]);
+  });
+
   it("tell what they cost", async () => {
-    const { worked } = await made(saying("one"), saying("two\nmore"));
+    const { worked } = await made([saying("one"), saying("two\nmore")]);
     assert.deepEqual(worked, [FIGURES, FIGURES]);
   });
 });
