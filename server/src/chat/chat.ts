@@ -71,7 +71,7 @@ export class Chat {
     if (question?.role !== "user" || question.text.trim() === "") {
       throw new RequestError(FathomErrorCodes.badRequest, "There is no question to answer.");
     }
-    const places = await workspace.search(question.text, PLACES_SHOWN, { signal });
+    const places = await workspace.search(question.text, PLACES_SHOWN);
     const indexNote = halfBuiltNote(status.current.index);
     send({ kind: "places", places });
     if (indexNote !== undefined) send({ kind: "note", text: indexNote });
