@@ -118,10 +118,10 @@ export class ChatView implements WebviewViewProvider, Disposable {
     this.#conversation.begin(question);
     this.#post("started", { question });
     const entry = await this.#answer(running);
-    if (entry !== undefined) {
-      this.#post("finished", { entry });
-      await this.#store();
-    }
+    if (entry === undefined) return;
+    // What the view shows as finished is there after a restart too.
+    await this.#store();
+    this.#post("finished", { entry });
   }
 
   /** @returns The finished entry; undefined if the conversation was ended meanwhile. */
