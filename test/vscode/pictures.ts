@@ -42,6 +42,8 @@ describe("pictures of the README", function () {
     await workbench.type("Where does the scheduler choose which work is next?");
     await workbench.press("Enter");
     await chat.getByText(/tokens? in .* · prompt/).waitFor();
+    // The view follows the answer's end; what is promised is what stands first.
+    await chat.getByText("Where does the scheduler").scrollIntoViewIfNeeded();
     await take(workbench, "chat");
 
     await workbench.run("View: Toggle Primary Side Bar Visibility");
@@ -77,6 +79,9 @@ describe("pictures of the README", function () {
     await workbench.run("Fathom: Search Codebase…");
     await workbench.fillQuickInput("which work is next");
     await workbench.quickRows.filter({ hasText: "scheduler.ts" }).first().waitFor();
+    await workbench.press("ArrowDown");
+    await workbench.press("ArrowUp");
+    await workbench.waitForEditor("scheduler.ts");
     await take(workbench, "search");
     await workbench.press("Escape");
 

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { isOfAnother, ownMark } from "../processMark.ts";
 import { ChunkStore } from "./chunkStore.ts";
 import { CodeIndex, type CodeIndexOptions } from "./codeIndex.ts";
 import type { Embedder } from "./embedder.ts";
@@ -54,7 +55,7 @@ export function isUsedElsewhere(folder: string): boolean {
 
 /** Lets another process have the folder, if it is this one's. */
 export function release(folder: string): void {
-  if (readOwner(folder) === markOf(process.pid)) rmSync(join(folder, OWNER_FILE), { force: true });
+  if (readOwner(folder) === ownMark()) rmSync(join(folder, OWNER_FILE), { force: true });
 }
 
 /** @returns Bytes of all files in a folder; 0 if it is not there. */
@@ -96,7 +97,7 @@ function take(folder: string): string | undefined {
     mkdirSync(folder, { recursive: true });
     if (mark(folder)) return undefined;
     const owner = readOwner(folder);
-    if (owner === markOf(process.pid)) return undefined;
+    if (owner === ownMark()) return undefined;
     if (isOfAnother(owner)) return USED;
     rmSync(join(folder, OWNER_FILE), { force: true });
     // Else another process came first.
@@ -109,7 +110,7 @@ function take(folder: string): string | undefined {
 /** @returns False if there is a mark already. */
 function mark(folder: string): boolean {
   try {
-    writeFileSync(join(folder, OWNER_FILE), markOf(process.pid), { flag: "wx" });
+    writeFileSync(join(folder, OWNER_FILE), ownMark(), { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -124,54 +125,5 @@ function readOwner(folder: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;
-  }
-}
-
-/** The number of a process, and where the system tells it when that began: numbers are given again. */
-function markOf(pid: number): string {
-  const start = startOf(pid);
-  return start === undefined ? String(pid) : `${pid} ${start}`;
-}
-
-/** @param owner A mark, as it was written. */
-function isOfAnother(owner: string): boolean {
-  const [number, start] = split(owner);
-  const pid = Number(number);
-  if (pid === process.pid || !isRunning(pid)) return false;
-  const now = startOf(pid);
-  return start === "" || now === undefined || start === now;
-}
-
-function split(owner: string): [number: string, start: string] {
-  const end = owner.indexOf(" ");
-  return end === -1 ? [owner, ""] : [owner.slice(0, end), owner.slice(end + 1)];
-}
-
-/** @returns When a process began, as the kernel counts; undefined where it is not told. */
-function startOf(pid: number): string | undefined {
-  if (process.platform !== "linux") return undefined;
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name before it, in brackets, may have blanks and brackets itself.
-    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[START_FIELD];
-    return `${boot} ${ticks}`;
-  } catch {
-    // It has just ended, or the system hides the processes of others.
-    return undefined;
-  }
-}
-
-/** Of the fields behind the name in /proc/PID/stat: number 22 of all. */
-const START_FIELD = 19;
-
-function isRunning(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // A process of another user's.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

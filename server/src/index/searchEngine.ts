@@ -252,7 +252,7 @@ export class SearchEngine {
     });
     if (found.length === 0 && chunk.similarity < LEAST_SIMILARITY) return undefined;
     const reason =
-      found.length > 0 ? `${countWords(found.length)} of the query: ${found.join(", ")}` : "close in meaning";
+      found.length > 0 ? `${found.length === 1 ? "word" : "words"}: ${found.join(", ")}` : "close in meaning";
     const place = this.#placeIn(chunk, found.length === 0 ? new Set() : stems);
     const isUndefinedName = wanted.some((word) => word.isUndefined && hasWhole(word));
     return { kind: "text", file, ...place, score: score + (isUndefinedName ? SCORES.undefinedName : 0), reason };
@@ -428,8 +428,4 @@ function firstLineOf(text: string): string {
       .find((line) => line.trim() !== "")
       ?.trim() ?? ""
   );
-}
-
-function countWords(count: number): string {
-  return count === 1 ? "1 word" : `${count} words`;
 }

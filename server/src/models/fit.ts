@@ -251,7 +251,7 @@ function checkpointQuota(facts: FitFacts, hardware: Hardware, spareBytes: number
 
 function sentenceOf(plan: Omit<FitPlan, "sentence">, room: Room, facts: FitFacts): string {
   const memory = room.kind === "gpu" ? "the GPU's memory" : "memory";
-  const context = `${tokens(plan.contextTokens)} of context with ${plan.kvType === "f16" ? "an" : "a"} ${plan.kvType} cache`;
+  const context = `${tokens(plan.contextTokens)} of context and ${plan.kvType === "f16" ? "an" : "a"} ${plan.kvType} cache`;
   const need = formatBytes(plan.needBytes);
   const available = formatBytes(plan.availableBytes);
   if (plan.needBytes > plan.availableBytes) {
@@ -262,8 +262,8 @@ function sentenceOf(plan: Omit<FitPlan, "sentence">, room: Room, facts: FitFacts
   }
   const whole =
     plan.contextTokens >= facts.trainedContextTokens ? " It is all the context that the model was trained for." : "";
-  // The need comes early: lists of models cut the sentence off.
-  return `Fits: ${context}; needs about ${need} of the ${available} of ${memory} that can be used.${whole}`;
+  // Short, since lists of models cut it off.
+  return `Fits: about ${need} of ${available} of ${memory}, with ${context}.${whole}`;
 }
 
 /** The longest context to try: the wish, else the trained one; a multiple of 256 unless the model's own is smaller. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { isOfAnother, ownMark } from "../processMark.ts";
 
 /** Locks held by this process, by lock file: a lock with our process number that is not here is an earlier process's. */
 const heldLocks = new Set<string>();
@@ -76,12 +77,11 @@ export class PartialFile {
    */
   async lock(): Promise<boolean> {
     if (heldLocks.has(this.lockPath)) return false;
-    const holder = Number.parseInt(await readFile(this.lockPath, "utf8").catch(absentAs("")), 10);
-    if (holder > 0 && holder !== process.pid && isRunning(holder)) return false;
+    if (isOfAnother(await readFile(this.lockPath, "utf8").catch(absentAs("")))) return false;
     // A lock without a living holder is what a crash left.
     await rm(this.lockPath, { force: true });
     try {
-      await writeFile(this.lockPath, String(process.pid), { flag: "wx" });
+      await writeFile(this.lockPath, ownMark(), { flag: "wx" });
     } catch (error) {
       if (codeOf(error) === "EEXIST") return false;
       throw error;
@@ -108,14 +108,4 @@ export function absentAs<T>(value: T): (error: unknown) => T {
     if (codeOf(error) === "ENOENT") return value;
     throw error;
   };
-}
-
-function isRunning(processId: number): boolean {
-  try {
-    // Signal 0 only asks whether the process exists.
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
 }

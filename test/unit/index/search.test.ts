@@ -111,7 +111,7 @@ describe("search", () => {
       startLine: 2,
       endLine: 4,
       symbol: "run",
-      reason: "symbol run; 2 words of the query: run, stop",
+      reason: "symbol run; words: run, stop",
       preview: "export function run()",
     });
   });

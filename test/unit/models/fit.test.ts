@@ -121,7 +121,7 @@ describe("planFits for the 4B", () => {
     assert.match(lines.at(-1) ?? "", /^[\d.]+ GiB in all, which fits into 12\.00 GiB$/);
     assert.match(
       plan.sentence,
-      /^Fits: 262,144 tokens of context with a q8_0 cache; needs about .* used\. It is all the context that the model was trained for\.$/,
+      /^Fits: about .* of .* of memory, with 262,144 tokens of context and a q8_0 cache\. It is all the context that the model was trained for\.$/,
     );
   });
 

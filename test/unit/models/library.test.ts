@@ -324,7 +324,10 @@ describe("ModelLibrary", () => {
         assert.equal(choice.licence, "Apache-2.0");
         assert.ok(choice.downloadBytes > 7e8);
         assert.equal(new URL(choice.source ?? "").protocol, "https:");
-        assert.match(choice.fit, /^Fits: 262,144 tokens of context with (an f16|a q8_0) cache/);
+        assert.match(
+          choice.fit,
+          /^Fits: about .* GiB of memory, with 262,144 tokens of context and (an f16|a q8_0) cache/,
+        );
       }
       const fourB = choices.find((choice) => choice.id === FOUR_B);
       assert.match(fourB?.fit ?? "", /q8_0/);
@@ -366,7 +369,7 @@ describe("ModelLibrary", () => {
           ["demo", true, 0, undefined],
         ],
       );
-      assert.match(local[0]?.fit ?? "", /^Fits: 262,144 tokens/);
+      assert.match(local[0]?.fit ?? "", /^Fits: about .* with 262,144 tokens/);
       assert.equal(local[1]?.fit, "bad.gguf is cut off.");
       assert.equal(local[1]?.detail, bad);
     });

@@ -1,0 +1,24 @@
+// Tests whose a mark is: of a process that runs, of one whose number was given again, of nobody.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { isOfAnother, ownMark } from "../../../server/src/processMark.ts";
+
+describe("marks of processes", () => {
+  it("tell one's own from another's", () => {
+    assert.equal(isOfAnother(ownMark()), false);
+    assert.equal(isOfAnother(String(process.ppid)), true);
+  });
+
+  for (const mark of ["", "0", "-1", "nonsense", "1.5", "999999999"]) {
+    it(`"${mark}" is nobody's`, () => assert.equal(isOfAnother(mark), false));
+  }
+
+  const onLinux = process.platform === "linux" ? it : it.skip;
+  onLinux("do not take a number that was given again for the same process", () => {
+    const [, boot, start] = ownMark().split(" ");
+    assert.equal(boot, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+    assert.match(start!, /^\d+$/);
+    assert.equal(isOfAnother(`${process.ppid} ${boot} 1`), false);
+    assert.equal(isOfAnother(`${process.ppid} 00000000-0000-0000-0000-000000000000 ${start}`), false);
+  });
+});
