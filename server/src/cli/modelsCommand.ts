@@ -1,6 +1,6 @@
 // The command `models`: lists, downloads (after consent), imports and chooses models.
 import { resolve } from "node:path";
-import { formatBytes } from "../models/catalog.ts";
+import { formatBytes } from "../formatBytes.ts";
 import {
   DownloadModelRequest,
   ImportModelRequest,

@@ -115,15 +115,6 @@ export function findCatalogueModel(models: readonly CatalogueModel[], id: string
   return models.find((model) => model.id === id);
 }
 
-/** A number of bytes for people, in binary units: `2.54 GiB`, `497 MiB`, `12 bytes`. */
-export function formatBytes(bytes: number): string {
-  if (bytes >= GIB) return `${(bytes / GIB).toFixed(2)} GiB`;
-  if (bytes >= 10 * MIB) return `${Math.round(bytes / MIB)} MiB`;
-  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
-  if (bytes >= 1024) return `${Math.round(bytes / 1024)} KiB`;
-  return `${bytes} bytes`;
-}
-
 function catalogueModel(size: Size, baseUrl: string): CatalogueModel {
   const model = `Qwen3.5-${size.parameters}`;
   const repository = `unsloth/${model}-GGUF`;

@@ -4,11 +4,12 @@ import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Hardware, ModelFacts } from "../../../engine/src/api.ts";
+import { absentAs, PartialFile } from "../download/partialFile.ts";
+import { formatBytes } from "../formatBytes.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import type { ModelChoice } from "../protocol/messages.ts";
-import { type CatalogueFile, type CatalogueModel, formatBytes } from "./catalog.ts";
+import type { CatalogueFile, CatalogueModel } from "./catalog.ts";
 import { type FitFacts, type FitWish, planFits } from "./fit.ts";
-import { absentAs, PartialFile } from "./partialFile.ts";
 
 /** First four bytes of every GGUF file. */
 const GGUF_MAGIC = "GGUF";

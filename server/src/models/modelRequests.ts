@@ -2,6 +2,8 @@
 import { availableParallelism, freemem, platform, release, totalmem } from "node:os";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, Hardware } from "../../../engine/src/api.ts";
+import { downloadFile } from "../download/download.ts";
+import { formatBytes } from "../formatBytes.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
 import {
@@ -15,8 +17,6 @@ import {
 } from "../protocol/messages.ts";
 import { handle, RequestError, workDone } from "../requests.ts";
 import type { SettingsStore } from "../settingsStore.ts";
-import { formatBytes } from "./catalog.ts";
-import { downloadFile } from "./download.ts";
 import type { ModelLibrary } from "./library.ts";
 
 export interface ModelRequestOptions {
@@ -101,7 +101,7 @@ async function download(
         url: source.url,
         file: target,
         consentToHost: params.consentToHost,
-        expectedSha256: source.sha256,
+        expectedHash: source.sha256 === undefined ? undefined : { algorithm: "sha256", hex: source.sha256 },
         signal,
         onProgress: ({ receivedBytes }) => {
           const received = doneBytes + receivedBytes;

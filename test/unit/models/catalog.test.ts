@@ -1,6 +1,6 @@
 // Tests of the catalogue: every entry is complete, its addresses are encrypted, its memory figures follow from the config.
 import assert from "node:assert/strict";
-import { catalogue, DEFAULT_MODEL_ID, findCatalogueModel, formatBytes } from "../../../server/src/models/catalog.ts";
+import { catalogue, DEFAULT_MODEL_ID, findCatalogueModel } from "../../../server/src/models/catalog.ts";
 
 /** Config values of QWEN35.md 1.1. */
 const CONFIGS: Record<
@@ -59,16 +59,4 @@ describe("catalogue", () => {
       assert.equal(contextTokens, 262_144);
     });
   }
-});
-
-describe("formatBytes", () => {
-  const cases: [number, string][] = [
-    [0, "0 bytes"],
-    [1023, "1023 bytes"],
-    [2048, "2 KiB"],
-    [1.5 * 1024 ** 2, "1.5 MiB"],
-    [497 * 1024 ** 2, "497 MiB"],
-    [2.54 * 1024 ** 3, "2.54 GiB"],
-  ];
-  for (const [bytes, text] of cases) it(text, () => assert.equal(formatBytes(bytes), text));
 });

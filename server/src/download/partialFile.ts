@@ -52,9 +52,9 @@ export class PartialFile {
     await rm(this.path, { force: true });
   }
 
-  /** SHA-256 in lower-case hex of what has arrived. */
-  async sha256(signal: AbortSignal): Promise<string> {
-    const hash = createHash("sha256");
+  /** Hash in lower-case hex of what has arrived. */
+  async hash(algorithm: "sha256" | "sha512", signal: AbortSignal): Promise<string> {
+    const hash = createHash(algorithm);
     for await (const chunk of createReadStream(this.path, { highWaterMark: 1024 ** 2, signal })) hash.update(chunk);
     return hash.digest("hex");
   }

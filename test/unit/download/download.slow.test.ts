@@ -16,7 +16,7 @@ import {
   type DownloadProblem,
   type DownloadRequest,
   downloadFile,
-} from "../../../server/src/models/download.ts";
+} from "../../../server/src/download/download.ts";
 
 const KIB = 1024;
 const BODY = Buffer.from(
@@ -172,7 +172,7 @@ describe("downloadFile", () => {
 
   async function arrives(expected: Partial<DownloadOutcome>, more: Partial<DownloadRequest> = {}): Promise<void> {
     const outcome = await download(more);
-    assert.deepEqual(outcome, { kind: "complete", bytes: BODY.length, sha256: SHA256, ...expected });
+    assert.deepEqual(outcome, { kind: "complete", bytes: BODY.length, ...expected });
     assert.ok(BODY.equals(await readFile(fileOf())));
     assert.deepEqual(await left(), ["model.gguf"]);
   }
@@ -297,16 +297,16 @@ describe("downloadFile", () => {
 
     it("works with a host that knows no HEAD", async () => {
       host.knowsHead = false;
-      const kept = await isCutHalfWay({ expectedSha256: SHA256 });
+      const kept = await isCutHalfWay({ expectedHash: { algorithm: "sha256", hex: SHA256 } });
       await arrives(
         { checkedAgainst: "expectedHash", resumedFromBytes: kept },
-        { expectedSha256: SHA256.toUpperCase() },
+        { expectedHash: { algorithm: "sha256", hex: SHA256.toUpperCase() } },
       );
     });
 
     it("goes on after the process was killed", async () => {
       host.hangs = true;
-      const module = new URL("../../../server/src/models/download.ts", import.meta.url);
+      const module = new URL("../../../server/src/download/download.ts", import.meta.url);
       const request = { url: host.url, file: fileOf(), consentToHost: host.host };
       const script = `import("${module}").then((it) => it.downloadFile(${JSON.stringify(request)}))`;
       const child = spawn(process.execPath, ["--no-warnings", "--eval", script], { stdio: "ignore" });
@@ -382,7 +382,20 @@ describe("downloadFile", () => {
     }
 
     it("sets a file aside that is not the expected one", async () => {
-      await isSetAside(/SHA-256 is [0-9a-f]{64} instead of 0{64}/, { expectedSha256: WRONG_SHA256 });
+      const expectedHash = { algorithm: "sha256", hex: WRONG_SHA256 } as const;
+      await isSetAside(/SHA-256 is [0-9a-f]{64} instead of 0{64}/, { expectedHash });
+    });
+
+    it("takes the expected hash for more than the published one, and knows SHA-512 too", async () => {
+      host.etag = `"${WRONG_SHA256}"`;
+      const hex = createHash("sha512").update(BODY).digest("hex");
+      await arrives(
+        { checkedAgainst: "expectedHash", resumedFromBytes: 0 },
+        { expectedHash: { algorithm: "sha512", hex } },
+      );
+      const expectedHash = { algorithm: "sha512", hex: "0".repeat(128) } as const;
+      await rm(fileOf());
+      await isSetAside(/SHA-512 is [0-9a-f]{128} instead of 0{128}/, { expectedHash });
     });
 
     it("sets a file aside that is not the published one", async () => {

@@ -2,8 +2,8 @@
 import { mkdir, open, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { formatBytes } from "../formatBytes.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
-import { formatBytes } from "./catalog.ts";
 import { codeOf, PartialFile } from "./partialFile.ts";
 
 /** A model host answers with one redirect to its storage, a mirror perhaps with two. */
@@ -32,14 +32,20 @@ const NETWORK_REASONS: Record<string, string> = {
 /** Kept free on the disk beyond the file itself. */
 const DISK_RESERVE_BYTES = 64 * 1024 ** 2;
 
+export interface FileHash {
+  algorithm: "sha256" | "sha512";
+  /** The digest, hexadecimal. */
+  hex: string;
+}
+
 export interface DownloadRequest {
   url: string;
   /** Where the finished file shall lie; until then it grows as `<file>.part`. */
   file: string;
   /** The host (with its port, if the address has one) that the user agreed to connect to. */
   consentToHost: string;
-  /** Hex; without it the hash that the host publishes with the file is taken. */
-  expectedSha256?: string;
+  /** Without it the hash that the host publishes with the file is taken. */
+  expectedHash?: FileHash;
   onProgress?: (progress: { receivedBytes: number; totalBytes: number | undefined }) => void;
   signal?: AbortSignal;
   /** Pauses before each further try, milliseconds; none: the first broken connection ends the download. */
@@ -50,7 +56,6 @@ export type DownloadOutcome =
   | {
       kind: "complete";
       bytes: number;
-      sha256: string;
       /** What the file was compared with. */
       checkedAgainst: "expectedHash" | "publishedHash" | "size" | "nothing";
       /** Bytes of an earlier try that did not have to be fetched again. */
@@ -131,30 +136,39 @@ async function fetchAndVerify(request: DownloadRequest, url: URL, partial: Parti
   const signal = request.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   const delays = request.retryDelaysMs ?? RETRY_DELAYS_MS;
-  const expected = request.expectedSha256?.toLowerCase();
+  const expected = request.expectedHash;
   const remote = await retrying(delays, signal, partial, () => askRemote(url, signal));
   const report = reporter(request, () => job.totalBytes);
   const job: Job = { url, partial, signal, totalBytes: remote.totalBytes, report };
-  const resumedFromBytes = await partial.claim(expected ?? remote.identity, remote.totalBytes);
+  const resumedFromBytes = await partial.claim(expected?.hex.toLowerCase() ?? remote.identity, remote.totalBytes);
   report(resumedFromBytes);
   await retrying(delays, signal, partial, () => fetchRest(job));
 
   const bytes = await partial.size();
   report(bytes);
-  const sha256 = await partial.sha256(signal);
-  const wanted = expected ?? remote.publishedSha256;
   if (job.totalBytes !== undefined && bytes !== job.totalBytes) {
     throw await setAside(partial, `it has ${bytes} bytes instead of ${job.totalBytes}`);
   }
-  if (wanted !== undefined && sha256 !== wanted) {
-    throw await setAside(partial, `its SHA-256 is ${sha256} instead of ${wanted}`);
-  }
+  const wanted = expected ?? publishedHash(remote);
+  if (wanted !== undefined) await verify(partial, wanted, signal);
   await partial.finish();
   const checkedAgainst = checkOf(expected, remote, job.totalBytes);
-  return { kind: "complete", bytes, sha256, checkedAgainst, resumedFromBytes };
+  return { kind: "complete", bytes, checkedAgainst, resumedFromBytes };
 }
 
-function checkOf(expected: string | undefined, remote: Remote, totalBytes: number | undefined) {
+function publishedHash({ publishedSha256 }: Remote): FileHash | undefined {
+  return publishedSha256 === undefined ? undefined : { algorithm: "sha256", hex: publishedSha256 };
+}
+
+/** Sets the file aside and throws when it is not the one that is wanted. */
+async function verify(partial: PartialFile, { algorithm, hex }: FileHash, signal: AbortSignal): Promise<void> {
+  const found = await partial.hash(algorithm, signal);
+  if (found === hex.toLowerCase()) return;
+  const name = algorithm === "sha256" ? "SHA-256" : "SHA-512";
+  throw await setAside(partial, `its ${name} is ${found} instead of ${hex.toLowerCase()}`);
+}
+
+function checkOf(expected: FileHash | undefined, remote: Remote, totalBytes: number | undefined) {
   if (expected !== undefined) return "expectedHash";
   if (remote.publishedSha256 !== undefined) return "publishedHash";
   return totalBytes === undefined ? "nothing" : "size";
