@@ -213,7 +213,13 @@ async function stageBundles(): Promise<string[]> {
       return map.sources.map((source) => repositoryPath(resolve(dirname(path), source)));
     }),
   );
-  return packageFolders(sources.flat());
+  return packageFolders(packageFolders(sources.flat()).map(installedFolder));
+}
+
+/** Where npm has put a package. One that was bundled before it was published names its parts by where they lay then. */
+function installedFolder(folder: string): string {
+  if (existsSync(join(ROOT, folder, "package.json"))) return folder;
+  return folder.slice(folder.lastIndexOf("node_modules/"));
 }
 
 /** Grammars and language settings, which the manifest names by their place in the repository. */

@@ -91,6 +91,14 @@ export interface LoadedModel extends ModelFacts {
   threads: number;
 }
 
+export interface Gpu {
+  /** With the backend, for people. */
+  name: string;
+  backend: "cuda" | "vulkan" | "metal";
+  totalBytes: number;
+  freeBytes: number;
+}
+
 export interface Hardware {
   platform: string;
   cpu: string;
@@ -98,7 +106,9 @@ export interface Hardware {
   cores: number;
   totalMemoryBytes: number;
   freeMemoryBytes: number;
-  gpu: { name: string; totalBytes: number; freeBytes: number } | undefined;
+  gpu: Gpu | undefined;
+  /** The driver and the libraries of CUDA are on this machine; whether the runtime has binaries for it is another matter. */
+  cudaFound: boolean;
   /** Runtime versions, e.g. `node-llama-cpp 3.21.1`. */
   runtime: string;
   /** Resident memory of the engine process, bytes. */

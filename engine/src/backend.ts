@@ -1,5 +1,5 @@
 // The seam to an inference runtime: tokens in, tokens out; knows no prompts, priorities or policies.
-import type { FimTokens, KvType, Sampling } from "./api.ts";
+import type { FimTokens, Gpu, KvType, Sampling } from "./api.ts";
 
 export type Token = number;
 
@@ -18,7 +18,9 @@ export interface Backend {
   /** Name and version, part of a snapshot's identity. */
   readonly runtime: string;
   /** The GPU that "auto" would use; starts the runtime to find out. */
-  gpu(): Promise<{ name: string; totalBytes: number; freeBytes: number } | undefined>;
+  gpu(): Promise<Gpu | undefined>;
+  /** See `Hardware.cudaFound`. */
+  cudaFound(): Promise<boolean>;
   /** Throws EngineError modelUnreadable or outOfMemory. */
   load(options: BackendLoadOptions): Promise<BackendModel>;
   dispose(): Promise<void>;

@@ -20,6 +20,7 @@ export async function readHardware(backend: Backend, gpu: "auto" | "cpu"): Promi
     totalMemoryBytes: totalmem(),
     freeMemoryBytes: freeMemoryBytes(),
     gpu: gpu === "cpu" ? undefined : await backend.gpu(),
+    cudaFound: await backend.cudaFound(),
     runtime: backend.runtime,
     residentBytes: process.memoryUsage.rss(),
   };

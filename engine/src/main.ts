@@ -10,6 +10,7 @@ import {
 import type { Engine } from "./api.ts";
 import { createLlamaCppBackend } from "./backends/llamaCpp.ts";
 import { createEngine } from "./engine.ts";
+import { findLaterPackagesIn } from "./laterPackages.ts";
 import {
   type CallProgress,
   CountTokensCall,
@@ -43,6 +44,8 @@ const VISION_ENTRY = fileURLToPath(
 /** The engine may take this long to free its memory in order, milliseconds. */
 const END_MS = 30_000;
 
+const [laterPackages] = process.argv.slice(2);
+if (laterPackages !== undefined) findLaterPackagesIn(laterPackages);
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
 const engine = createEngine({
   backend: createLlamaCppBackend((line) => void connection.sendNotification(LogEvent, { line })),

@@ -12,6 +12,7 @@ export const COMMAND_IDS = [
   "fathom.discardEdit",
   "fathom.uiFromScreenshot",
   "fathom.getModel",
+  "fathom.getCudaRuntime",
   "fathom.search",
   "fathom.rebuildIndex",
   "fathom.restartEngine",

@@ -8,6 +8,7 @@ import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
 import { completionReport } from "./completionReport.ts";
 import { toggleCompletion, toggleCompletionLanguage } from "./completionSwitches.ts";
 import type { ContextMapView } from "./contextMapView.ts";
+import { getCudaRuntime } from "./cudaSetup.ts";
 import type { EditPreview } from "./editPreview.ts";
 import type { GhostText } from "./ghostText.ts";
 import type { ModelSetup } from "./modelSetup.ts";
@@ -61,6 +62,7 @@ function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handle
     // In the explorer's menu VS Code passes the file; from the palette there is none.
     "fathom.uiFromScreenshot": (file) => uiFromScreenshot(dependencies, file instanceof Uri ? file : undefined),
     "fathom.getModel": () => models.getModel(),
+    "fathom.getCudaRuntime": () => getCudaRuntime(server),
     "fathom.search": () => searchCodebase(server, log),
     "fathom.rebuildIndex": () => rebuildIndex(server),
     "fathom.restartEngine": () => restartEngine(server),

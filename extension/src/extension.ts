@@ -6,6 +6,7 @@ import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
 import { ServerConnection } from "./client.ts";
 import { registerCommands } from "./commands.ts";
 import { ContextMapView } from "./contextMapView.ts";
+import { offerCuda } from "./cudaSetup.ts";
 import { type DefinitionLookup, findDefinitions } from "./definitions.ts";
 import { EditPreview } from "./editPreview.ts";
 import { GhostText } from "./ghostText.ts";
@@ -54,6 +55,7 @@ export function activate(context: ExtensionContext): void {
     watchViews(window, (view) => server.notify(ViewedNotification.type, view), after),
     ...registerCommands({ context, server, log, chat, contextMap, documents, edits, ghostText, models, reading }),
   );
+  inBackground(log, offerCuda());
   inBackground(log, server.start());
 }
 

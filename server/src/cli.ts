@@ -13,6 +13,7 @@ import {
   wantsJson,
 } from "./cli/arguments.ts";
 import { ask, complete, doctor, prefill, search } from "./cli/commands.ts";
+import { cuda } from "./cli/cudaCommand.ts";
 import { edit } from "./cli/editCommand.ts";
 import { printable } from "./cli/format.ts";
 import { index } from "./cli/indexCommand.ts";
@@ -31,6 +32,7 @@ type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 const RUN: Record<CommandName, (context: CommandContext) => Promise<CommandResult>> = {
   ask,
   complete,
+  cuda,
   doctor,
   edit,
   help,

@@ -2,12 +2,14 @@
 import { access, constants, mkdir, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
+import type { Engine, Hardware, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
 import type { Workspace } from "./codebase/workspace.ts";
 import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
+import type { CudaRuntime } from "./cuda/cudaRuntime.ts";
 import { formatBytes } from "./formatBytes.ts";
 import type { EmbeddingModel } from "./index/embeddingModel.ts";
 import type { IndexService } from "./index/indexService.ts";
+import { machineWithoutEngine } from "./machine.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { familyOfModel, noFamilySentence } from "./models/fimFamilies.ts";
 import { fitsMemory } from "./models/fit.ts";
@@ -29,6 +31,7 @@ export interface DoctorOptions {
   embedding: Pick<EmbeddingModel, "facts">;
   reader: Pick<WorkspaceReader, "view">;
   status: { readonly current: Status };
+  cuda: Pick<CudaRuntime, "installed" | "downloadBytes">;
   storageDir: string;
   /** Where the snapshots of this workspace lie. */
   snapshotDir: string;
@@ -44,24 +47,38 @@ export function registerDoctor(connection: Connection, options: DoctorOptions): 
   ]);
 }
 
-async function machineRows({ engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
-  const hardware = await engine.hardware({ gpu: settings.current.model.gpu });
+/** While the engine stays off, that is what the doctor was asked for: everything else is still looked at. */
+async function machineRows({ engine, settings, cuda }: DoctorOptions): Promise<DoctorRow[]> {
+  let failure: string | undefined;
+  const hardware = await engine.hardware({ gpu: settings.current.model.gpu }).catch((error: unknown) => {
+    failure = reasonOf(error);
+    return machineWithoutEngine();
+  });
   const free = `${formatBytes(hardware.freeMemoryBytes)} free of ${formatBytes(hardware.totalMemoryBytes)}`;
-  const { gpu } = hardware;
-  return [
+  const machine = [
     row("machine", "good", `${hardware.platform}, ${hardware.cpu}, ${hardware.cores} cores`),
     hardware.freeMemoryBytes < LITTLE_MEMORY_BYTES
       ? row("memory", "warning", `${free}: close programs or choose a smaller model`)
       : row("memory", "good", free),
+  ];
+  if (failure !== undefined) return [...machine, row("runtime", "bad", failure)];
+  const process = `engine process ${engine.pid}, ${formatBytes(hardware.residentBytes)} resident`;
+  return [...machine, ...gpuRows(hardware, cuda), row("runtime", "good", `${hardware.runtime}; ${process}`)];
+}
+
+function gpuRows({ gpu, cudaFound }: Hardware, cuda: DoctorOptions["cuda"]): DoctorRow[] {
+  const inUse =
     gpu === undefined
       ? row("GPU", "warning", "none in use: everything works, but reading a large workspace takes long")
-      : row("GPU", "good", `${gpu.name}, ${formatBytes(gpu.freeBytes)} free of ${formatBytes(gpu.totalBytes)}`),
-    row(
-      "runtime",
-      "good",
-      `${hardware.runtime}; engine process ${engine.pid}, ${formatBytes(hardware.residentBytes)} resident`,
-    ),
-  ];
+      : row("GPU", "good", `${gpu.name}, ${formatBytes(gpu.freeBytes)} free of ${formatBytes(gpu.totalBytes)}`);
+  if (gpu?.backend === "cuda") return [inUse];
+  if (cuda.installed) {
+    const why = cudaFound ? "the log says why" : "CUDA's own libraries were not found on this machine";
+    return [inUse, row("CUDA", "warning", `its runtime is installed, but the engine does not run on it: ${why}`)];
+  }
+  if (!cudaFound || cuda.downloadBytes === 0) return [inUse];
+  const offer = `Get CUDA Runtime… downloads one (${formatBytes(cuda.downloadBytes)})`;
+  return [inUse, row("CUDA", "warning", `NVIDIA's libraries are here, and no runtime that uses them: ${offer}`)];
 }
 
 async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[]> {
@@ -69,7 +86,7 @@ async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[
   try {
     active = await session.require();
   } catch (error) {
-    return [row("model", "bad", error instanceof Error ? error.message : String(error))];
+    return [row("model", "bad", reasonOf(error))];
   }
   const { info, installed, plan } = active;
   const family = familyOfModel(info);
@@ -110,7 +127,7 @@ async function indexRow(index: DoctorOptions["index"]): Promise<DoctorRow> {
     const text = `${found}, ${count(chunks)} chunks, ${count(symbols)} symbols; ${kept}; ${computed}`;
     return row("search", bytes === 0 ? "warning" : "good", text);
   } catch (error) {
-    return row("search", "bad", index.failure ?? (error instanceof Error ? error.message : String(error)));
+    return row("search", "bad", index.failure ?? reasonOf(error));
   }
 }
 
@@ -162,21 +179,24 @@ async function storageRows({ storageDir, snapshotDir, engine, settings }: Doctor
     await mkdir(storageDir, { recursive: true });
     await access(storageDir, constants.W_OK);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return [row("storage", "bad", `${storageDir} cannot be written (${reason}): models and snapshots are not kept`)];
+    const text = `${storageDir} cannot be written (${reasonOf(error)}): models and snapshots are not kept`;
+    return [row("storage", "bad", text)];
   }
   const { bavail, bsize } = await statfs(storageDir);
   const freeBytes = bavail * bsize;
   const text = `${storageDir}: ${formatBytes(freeBytes)} free`;
-  const all = await engine.listSnapshots(dirname(snapshotDir));
+  const disk = row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text);
+  let all: SnapshotInfo[];
+  try {
+    all = await engine.listSnapshots(dirname(snapshotDir));
+  } catch (error) {
+    return [disk, row("snapshots", "bad", reasonOf(error))];
+  }
   const own = all.filter((snapshot) => snapshot.workspace === basename(snapshotDir));
   const { snapshots, snapshotGigabytes } = settings.current.context;
   const quota = `of ${snapshotGigabytes} GB allowed`;
   const kept = `${countOf(own)} of this workspace, ${sizeOf(own)}; ${sizeOf(all)} for all workspaces ${quota}`;
-  return [
-    row("storage", freeBytes < LITTLE_DISK_BYTES ? "warning" : "good", text),
-    row("snapshots", "good", snapshots ? kept : `switched off; ${kept}`),
-  ];
+  return [disk, row("snapshots", "good", snapshots ? kept : `switched off; ${kept}`)];
 }
 
 function countOf(snapshots: readonly SnapshotInfo[]): string {
@@ -185,6 +205,10 @@ function countOf(snapshots: readonly SnapshotInfo[]): string {
 
 function sizeOf(snapshots: readonly SnapshotInfo[]): string {
   return formatBytes(snapshots.reduce((sum, { bytes }) => sum + bytes, 0));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function row(topic: string, verdict: DoctorRow["verdict"], text: string): DoctorRow {

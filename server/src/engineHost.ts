@@ -74,6 +74,8 @@ const GRACE_MS = 3000;
 export interface EngineHostOptions {
   /** Script of the engine process. */
   entry: string;
+  /** Folder where the engine looks for the runtime's packages that are not installed beside it. */
+  laterPackages?: string;
   log: (line: string) => void;
   /** The process ended without being asked to. `restartInMs` is undefined when it will not be started again. */
   onCrash: (crash: EngineCrash) => void;
@@ -257,7 +259,9 @@ export class EngineHost implements Engine {
       throw new EngineError("engineStopped", sentence);
     }
     // Flags of this process (a debugger's port) must not be inherited; the child's output goes to our log.
-    const child = fork(this.#options.entry, [], { execArgv: [], serialization: "advanced", silent: true });
+    const { entry, laterPackages } = this.#options;
+    const args = laterPackages === undefined ? [] : [laterPackages];
+    const child = fork(entry, args, { execArgv: [], serialization: "advanced", silent: true });
     const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
     connection.onNotification(ProgressEvent, ({ callId, progress }) => this.#progress.get(callId)?.(progress));
     connection.onNotification(LogEvent, ({ line }) => this.#options.log(line));

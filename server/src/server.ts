@@ -37,6 +37,9 @@ import { askClient } from "./completion/context/definitions.ts";
 import { createContext } from "./completion/context/sources.ts";
 import { InlineCompletion } from "./completion/inlineCompletion.ts";
 import { TotalsFile } from "./completion/totalsFile.ts";
+import { CUDA_VERSION, cudaPackages } from "./cuda/cudaPackages.ts";
+import { registerCudaRequests } from "./cuda/cudaRequests.ts";
+import { CudaRuntime } from "./cuda/cudaRuntime.ts";
 import { registerDoctor } from "./doctor.ts";
 import { Documents } from "./documents.ts";
 import { Edit } from "./edit/edit.ts";
@@ -152,8 +155,10 @@ class FathomServer {
     this.#trusted = options.trusted ?? true;
     this.#settings = new SettingsStore(connection, params);
     this.#status = new StatusBoard(connection);
+    const cuda = new CudaRuntime({ storageDir, packages: cudaPackages(), version: CUDA_VERSION });
     this.#engine = new WatchedEngine({
       entry: resources.engineEntry,
+      laterPackages: cuda.folder,
       log: (line) => connection.console.log(`[engine] ${line}`),
       onCrash: (crash) => this.#session.crashed(crash),
       onRestarted: () => {
@@ -214,6 +219,7 @@ class FathomServer {
     registerWorkspaceSymbols(connection, { ...parts, providers: options.symbolProviders ?? [], assertTrusted });
     this.#reader.register(connection);
     registerModelRequests(connection, { ...shared, library });
+    registerCudaRequests(connection, { ...shared, cuda });
     this.#gate.register(connection);
     const reader = this.#reader;
     const reports = {
@@ -221,6 +227,7 @@ class FathomServer {
       index: this.#index,
       embedding: this.#embedding,
       speeds: this.#speeds,
+      cuda,
       storageDir,
       // Asked for each time: another set of folders has a place of its own.
       get snapshotDir() {

@@ -69,6 +69,7 @@ export function createFakeBackend(options: FakeOptions = {}): FakeBackend {
       return openModels;
     },
     gpu: async () => undefined,
+    cudaFound: async () => false,
     load: async ({ signal, onProgress }) => {
       signal?.throwIfAborted();
       onProgress?.(1);

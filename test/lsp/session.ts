@@ -59,6 +59,8 @@ export interface SessionOptions {
   capabilities?: InitializeParams["capabilities"];
   /** Folders of the workspace within the session's folder; default: that folder itself. */
   roots?: string[];
+  /** Script of the server; default: the built one. */
+  server?: string;
   /** Environment variables of the server, on top of the test's own. */
   env?: NodeJS.ProcessEnv;
 }
@@ -90,7 +92,10 @@ export class Session {
     const files = options.folder === undefined ? (options.files ?? FILES) : {};
     for (const [path, text] of Object.entries(files)) this.write(path, text);
     const env = { ...process.env, ...options.env };
-    this.#child = spawn(process.execPath, [SERVER, "--stdio"], { stdio: ["pipe", "pipe", "pipe"], env });
+    this.#child = spawn(process.execPath, [options.server ?? SERVER, "--stdio"], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env,
+    });
     this.#exit = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.stderr?.on("data", (data: Buffer) => this.logs.push(data.toString()));
     this.connection = createProtocolConnection(
@@ -233,6 +238,23 @@ export class Session {
   /** The status as it is now. */
   statusNow(): Promise<Status> {
     return this.connection.sendRequest(StatusRequest.type, null);
+  }
+
+  /**
+   * Sends messages while the engine stands still: whatever else runs on the machine, the model answers none of them before
+   * the server has heard them all. Windows cannot stop a process; there they are only sent.
+   */
+  async unanswered(send: () => Promise<void>): Promise<void> {
+    const pid = await this.enginePid();
+    const signal = (name: NodeJS.Signals) => process.platform === "win32" || process.kill(pid, name);
+    signal("SIGSTOP");
+    try {
+      await send();
+      // Messages are heard in their order.
+      await this.statusNow();
+    } finally {
+      signal("SIGCONT");
+    }
   }
 
   /** Reads the workspace. @param onReport Hears what a progress bar shows. */

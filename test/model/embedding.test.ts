@@ -44,6 +44,7 @@ function createWatched({ idleMs }: { idleMs?: number } = {}) {
   const backend: Backend = {
     runtime: inner.runtime,
     gpu: () => inner.gpu(),
+    cudaFound: () => inner.cudaFound(),
     dispose: () => inner.dispose(),
     load: async (options) => {
       const model = await inner.load(options);

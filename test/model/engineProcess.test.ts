@@ -31,11 +31,16 @@ describe("engine process", () => {
   let log: string[];
   /** Called at each restart. */
   let onRestarted: () => void;
+  /** Called after each line of the log. */
+  let onLog: () => void;
 
   function createHost(entry = ENGINE_ENTRY): EngineHost {
     return new EngineHost({
       entry,
-      log: (line) => log.push(line),
+      log: (line) => {
+        log.push(line);
+        onLog();
+      },
       onCrash: (crash) => crashes.push(crash),
       onRestarted: () => {
         restarts += 1;
@@ -49,6 +54,7 @@ describe("engine process", () => {
     restarts = 0;
     log = [];
     onRestarted = () => {};
+    onLog = () => {};
     host = createHost();
   });
 
@@ -246,7 +252,9 @@ describe("engine process", () => {
       await load();
       const prefillUntilKilled = () =>
         assert.rejects(host.prefill({ parts: PARTS }, { onProgress: ({ phase }) => phase === "prefill" && kill() }));
-      const answerUntilKilled = () => assert.rejects(host.generate(question("What?"), { onChunk: kill }));
+      // Long enough that the kill comes before its end, however late the first piece is heard.
+      const answer = question("What?", { maxTokens: 400 });
+      const answerUntilKilled = () => assert.rejects(host.generate(answer, { onChunk: kill }));
       for (const [crash, last] of [
         [prefillUntilKilled, false],
         [answerUntilKilled, false],
@@ -299,9 +307,15 @@ describe("engine process", () => {
 
   it("that cannot start is a crash with its reason in the log", async () => {
     host = createHost(`${import.meta.dirname}/missing.mjs`);
+    // What a process wrote may be read after its end was told.
+    const logged = new Promise<void>((resolve) => {
+      onLog = () => {
+        if (/Cannot find module/.test(log.join("\n"))) resolve();
+      };
+    });
     await assert.rejects(load(), fails("engineStopped", /stopped/));
     assert.equal(crashes[0]?.reason, "exit code 1");
-    assert.match(log.join("\n"), /Cannot find module/);
+    await logged;
   });
 
   it("ends with its owner, however that ends", async () => {

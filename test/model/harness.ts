@@ -57,6 +57,7 @@ export function createRecorder(inner: Backend): Recorder {
   recorder.backend = {
     runtime: inner.runtime,
     gpu: () => inner.gpu(),
+    cudaFound: () => inner.cudaFound(),
     load: async (options) => recordModel(recorder, await inner.load(options)),
     dispose: () => inner.dispose(),
   };

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import {
   type GgufFileInfo,
   getLlama,
+  getLlamaGpuTypes,
   type Llama,
   type LlamaContext,
   type LlamaContextSequence,
@@ -57,7 +58,12 @@ class LlamaCppBackend implements Backend {
     if (!llama.gpu) return undefined;
     const vram = await llama.getVramState();
     const names = await llama.getGpuDeviceNames();
-    return { name: `${names.join(", ") || "GPU"} (${llama.gpu})`, totalBytes: vram.total, freeBytes: vram.free };
+    const name = `${names.join(", ") || "GPU"} (${llama.gpu})`;
+    return { name, backend: llama.gpu, totalBytes: vram.total, freeBytes: vram.free };
+  }
+
+  async cudaFound() {
+    return (await getLlamaGpuTypes("supported")).includes("cuda");
   }
 
   async load(options: BackendLoadOptions): Promise<BackendModel> {

@@ -38,6 +38,7 @@ const COMMAND_OPTIONS = {
   apply: { type: "boolean", help: "Write the change if its place still looks as it did" },
   out: { type: "string", value: "FILE", help: "Write the code to this new file" },
   consent: { type: "string", value: "HOST", help: "Agree to download from exactly this host" },
+  registry: { type: "string", value: "URL", help: "npm registry to download from; default: npm's own" },
   force: { type: "boolean", help: "Read again although nothing changed" },
   question: { type: "string", value: "TEXT", help: "Ask this instead of a question made from the code" },
   limit: { type: "string", value: "N", help: "Most places to show" },
@@ -141,6 +142,15 @@ export const COMMANDS = {
     options: ["consent"],
     arguments: [0, 2],
   },
+  cuda: {
+    usage: "[status | get | remove]",
+    summary: "Download or remove the runtime for NVIDIA's CUDA",
+    details:
+      "It is not in the package, and needs NVIDIA's driver and CUDA's own libraries. A download begins only after you agreed " +
+      "to its host and size. Removing asks first on a terminal.",
+    options: ["consent", "registry", "yes"],
+    arguments: [0, 1],
+  },
   doctor: {
     usage: "",
     summary: "Check hardware, model and folders",
@@ -179,6 +189,7 @@ export interface Options {
   apply: boolean;
   out?: string;
   consent?: string;
+  registry?: string;
   force: boolean;
   question?: string;
   limit?: number;
@@ -266,6 +277,7 @@ function toOptions(values: Values, command?: CommandName): Options {
     apply: values.apply ?? false,
     out: nonEmpty(values.out, "out", command),
     consent: nonEmpty(values.consent, "consent", command),
+    registry: nonEmpty(values.registry, "registry", command),
     force: values.force ?? false,
     question: nonEmpty(values.question, "question", command),
     limit: wholeNumber(values.limit, "limit", [1, 1000], command),

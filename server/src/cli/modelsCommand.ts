@@ -9,6 +9,7 @@ import {
   SelectModelRequest,
 } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
+import { agreesTo } from "./consent.ts";
 import { columns, wrap } from "./format.ts";
 import type { ProgressValue, ServerClient } from "./lspClient.ts";
 import { type CommandContext, type CommandResult, FATHOM, modelLine, withServer } from "./session.ts";
@@ -66,7 +67,8 @@ async function get(context: CommandContext, client: ServerClient, id: string): P
   }
   const host = hostOf(choice);
   if (host === undefined) throw new UsageError(`${choice.title} is not downloaded from anywhere.`, "models");
-  if (!(await agrees(context, choice, host))) {
+  const { title, licence, fit, downloadBytes: bytes } = choice;
+  if (!(await agreesTo(context, { command: "models", title, details: `${licence}: ${fit}`, bytes, host }))) {
     output.line("Nothing was downloaded.");
     return { exitCode: 0, json: { model: choice, downloaded: false } };
   }
@@ -104,23 +106,6 @@ async function findChoice(context: CommandContext, client: ServerClient, id: str
   const choice = choices.find((each) => each.id === id);
   if (choice === undefined) throw new UsageError(`There is no model “${id}”; “${FATHOM} models” lists them.`, "models");
   return choice;
-}
-
-/** A download is agreed to for one host: by naming it exactly, or at the terminal. */
-async function agrees(context: CommandContext, choice: ModelChoice, host: string): Promise<boolean> {
-  const { output, signal } = context;
-  const { consent } = context.options;
-  const size = formatBytes(choice.downloadBytes);
-  if (consent === host) return true;
-  if (consent !== undefined) {
-    throw new UsageError(`${choice.title} comes from ${host}, not from ${consent}; nothing is downloaded.`, "models");
-  }
-  if (!output.interactive) {
-    const sentence = `${choice.title} is ${size} from ${host}. To agree to that, add --consent ${host}.`;
-    throw new UsageError(sentence, "models");
-  }
-  output.line(`${choice.title}, ${choice.licence}: ${choice.fit}`);
-  return output.confirm(`Download ${size} from ${host}?`, signal);
 }
 
 /** Host with port, as consent names it. */

@@ -69,6 +69,7 @@ export function settingsFrom(options: Options): PartialSettings {
       ...(options.mmproj === undefined ? {} : { mmproj: resolve(options.mmproj) }),
       ...(options.cpu ? { gpu: "cpu" as const } : {}),
     },
+    ...(options.registry === undefined ? {} : { runtime: { npmRegistry: options.registry } }),
     context: { readOnStart: false, ...(options.context === undefined ? {} : { maxTokens: options.context }) },
   };
 }

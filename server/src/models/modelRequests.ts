@@ -1,9 +1,9 @@
 // Answers the requests about models: list, download with consent, import, choose.
-import { availableParallelism, freemem, platform, release, totalmem } from "node:os";
 import type { Connection } from "vscode-languageserver/node";
-import type { Engine, Hardware } from "../../../engine/src/api.ts";
+import type { Engine } from "../../../engine/src/api.ts";
 import { downloadFile } from "../download/download.ts";
 import { formatBytes } from "../formatBytes.ts";
+import { machineWithoutEngine } from "../machine.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
 import {
@@ -53,25 +53,11 @@ async function listChoices({ engine, library, session, settings }: ModelRequestO
   const selected = session.active?.installed ?? (await library.selected(model.path).catch(() => undefined));
   return library.toChoices({
     // Beside a loaded model everything would look too large.
-    hardware: session.active?.hardware ?? (await engine.hardware({ gpu: model.gpu }).catch(withoutEngine)),
+    hardware: session.active?.hardware ?? (await engine.hardware({ gpu: model.gpu }).catch(machineWithoutEngine)),
     wish: { ...context, gpu: model.gpu },
     selectedId: selected?.id,
     inspect: (file) => engine.inspect(file),
   });
-}
-
-/** What is known of the machine while the engine stays off: enough to choose another model. */
-function withoutEngine(): Hardware {
-  return {
-    platform: `${platform()} ${release()} ${process.arch}`,
-    cpu: "",
-    cores: availableParallelism(),
-    totalMemoryBytes: totalmem(),
-    freeMemoryBytes: freemem(),
-    gpu: undefined,
-    runtime: "",
-    residentBytes: 0,
-  };
 }
 
 async function choiceOf(options: ModelRequestOptions, id: string): Promise<ModelChoice> {

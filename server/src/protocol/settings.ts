@@ -11,6 +11,10 @@ export interface FathomSettings {
     /** Run the bundled demo model when no other is set. */
     demo: boolean;
   };
+  runtime: {
+    /** Address of the npm registry that the runtime for CUDA is downloaded from; empty: npm's own. */
+    npmRegistry: string;
+  };
   context: {
     /** Longest context in tokens; 0: as much as memory and the model allow. */
     maxTokens: number;
@@ -53,6 +57,7 @@ export interface FathomSettings {
 
 export const DEFAULT_SETTINGS: FathomSettings = {
   model: { path: "", mmproj: "", gpu: "auto", demo: true },
+  runtime: { npmRegistry: "" },
   context: {
     maxTokens: 0,
     kvType: "auto",
@@ -82,6 +87,7 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
   const read = new Reader(problems);
   const d = DEFAULT_SETTINGS;
   const model = group("model");
+  const runtime = group("runtime");
   const context = group("context");
   const completion = group("completion");
   const chat = group("chat");
@@ -93,6 +99,7 @@ export function parseSettings(input: unknown): { settings: FathomSettings; probl
       gpu: read.choice(model.gpu, ["auto", "cpu"], d.model.gpu, "model.gpu"),
       demo: read.flag(model.demo, d.model.demo, "model.demo"),
     },
+    runtime: { npmRegistry: read.text(runtime.npmRegistry, d.runtime.npmRegistry, "runtime.npmRegistry") },
     context: {
       maxTokens: read.integer(context.maxTokens, 0, 1_048_576, d.context.maxTokens, "context.maxTokens"),
       kvType: read.choice(context.kvType, ["auto", "f16", "q8_0"], d.context.kvType, "context.kvType"),

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import type { ChatMessage, Engine, GenerateResult, LoadOptions, PromptPart } from "../../../engine/src/api.ts";
 import { createEngine } from "../../../engine/src/engine.ts";
@@ -12,8 +11,11 @@ import { loadOptions, question, settle, temporaryFolder } from "../../model/harn
 
 const CHUNK = 256;
 const CONTEXT_TOKENS = 40_000;
-/** Nothing evaluated for so long means that nothing is under way: steps of the fake take a turn of the event loop. */
-const QUIET_MS = 40;
+/**
+ * Nothing evaluated for so many times `settle` means that nothing is under way: steps of the fake take a turn of the event
+ * loop. Turns and not time, because a busy machine may let time pass without any turn.
+ */
+const QUIET_SETTLES = 5;
 
 /** Longer than the shortest base that is saved. */
 function files(count: number, name = "file"): PromptPart[] {
@@ -58,7 +60,7 @@ describe("long context", () => {
   async function settled(): Promise<void> {
     for (let last = -1; last !== fake.sequences[0]!.evaluated; ) {
       last = fake.sequences[0]!.evaluated;
-      await setTimeout(QUIET_MS);
+      for (let turn = 0; turn < QUIET_SETTLES; turn++) await settle();
     }
   }
 

@@ -42,14 +42,16 @@ interface Machine {
 }
 
 function machine({ totalGib, freeGib = totalGib, platform = "linux 6.1.0 x64", gpuGib }: Machine): Hardware {
-  const gpu = gpuGib === undefined ? undefined : { name: "GPU", totalBytes: gpuGib * GIB, freeBytes: gpuGib * GIB };
+  const bytes = (gpuGib ?? 0) * GIB;
+  const gpu = { name: "GPU", backend: "vulkan", totalBytes: bytes, freeBytes: bytes } as const;
   return {
     platform,
     cpu: "CPU",
     cores: 8,
     totalMemoryBytes: totalGib * GIB,
     freeMemoryBytes: freeGib * GIB,
-    gpu,
+    gpu: gpuGib === undefined ? undefined : gpu,
+    cudaFound: false,
     runtime: "",
     residentBytes: 0,
   };

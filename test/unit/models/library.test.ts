@@ -20,6 +20,7 @@ const HARDWARE: Hardware = {
   totalMemoryBytes: 16 * GIB,
   freeMemoryBytes: 16 * GIB,
   gpu: undefined,
+  cudaFound: false,
   runtime: "",
   residentBytes: 0,
 };

@@ -38,6 +38,7 @@ const HARDWARE: Hardware = {
   totalMemoryBytes: 16 * GIB,
   freeMemoryBytes: 15 * GIB,
   gpu: undefined,
+  cudaFound: false,
   runtime: "test",
   residentBytes: 0,
 };
@@ -75,6 +76,9 @@ interface Changes {
   snapshots?: SnapshotInfo[];
   storageDir?: string;
   index?: DoctorOptions["index"];
+  cuda?: DoctorOptions["cuda"];
+  /** Why the engine does not run. */
+  engineStopped?: string;
 }
 
 const INDEXED = {
@@ -107,11 +111,15 @@ describe("doctor", () => {
       return active;
     };
     const budget = noModel === undefined ? BUDGET : undefined;
+    const ifRuns = <T>(answer: T): T => {
+      if (changes.engineStopped !== undefined) throw new Error(changes.engineStopped);
+      return answer;
+    };
     const parts = {
       engine: {
         pid: 4711,
-        hardware: async () => ({ ...HARDWARE, ...changes.hardware }),
-        listSnapshots: async () => changes.snapshots ?? [],
+        hardware: async () => ifRuns({ ...HARDWARE, ...changes.hardware }),
+        listSnapshots: async () => ifRuns(changes.snapshots ?? []),
         longContext: async () => ({
           baseTokens: 0,
           stateTokens: 0,
@@ -128,6 +136,7 @@ describe("doctor", () => {
       embedding: {
         facts: changes.status?.index?.embedding?.inUse ? ({ dimensions: 1024 } as EmbeddingModelFacts) : undefined,
       },
+      cuda: changes.cuda ?? { installed: false, downloadBytes: 0 },
       speeds: { of: async () => undefined },
       reader: { view: async () => ({ files: [], leftOut: [], frontTokens: 0, budget, overlay: [] }) },
       storageDir: changes.storageDir ?? storage,
@@ -186,6 +195,32 @@ describe("doctor", () => {
     await check("GPU", {}, "warning", /none in use/);
     await check("completion", { info: { specialTexts: [] } }, "bad", /inline completion is off/);
     await check("images", { info: { canSeeImages: false } }, "warning", /no projector/);
+  });
+
+  it("looks at everything else while the engine stays off, and says why it does", async () => {
+    const engineStopped = "The engine stopped several times and stays off.";
+    const changes = { engineStopped, noModel: engineStopped };
+    await check("runtime", changes, "bad", /^The engine stopped several times/);
+    await check("snapshots", changes, "bad", /^The engine stopped several times/);
+    assert.match((await rowsWith(changes)).find(({ topic }) => topic === "memory")?.text ?? "", /free of/);
+    await check("workspace", changes, "good", /nothing read yet/);
+    await check("search", changes, "good", /34,000 chunks/);
+  });
+
+  it("offers the runtime for CUDA where it would be of use, and says when it is not used", async () => {
+    const vulkan = { name: "RTX (vulkan)", backend: "vulkan", totalBytes: GIB, freeBytes: GIB } as const;
+    const cuda = { ...vulkan, name: "RTX (cuda)", backend: "cuda" } as const;
+    const missing = { installed: false, downloadBytes: 300 * 1024 ** 2 };
+    const there = { ...missing, installed: true };
+    const rows = (changes: Changes) => check("CUDA", changes, undefined, /^$/);
+    await rows({ hardware: { gpu: vulkan }, cuda: missing });
+    await rows({ hardware: { gpu: cuda, cudaFound: true }, cuda: missing });
+    await rows({ hardware: { gpu: cuda, cudaFound: true }, cuda: there });
+    await rows({ hardware: { gpu: vulkan, cudaFound: true } });
+    const found = { hardware: { gpu: vulkan, cudaFound: true } };
+    await check("CUDA", { ...found, cuda: missing }, "warning", /Get CUDA Runtime… downloads one \(300 MiB\)/);
+    await check("CUDA", { ...found, cuda: there }, "warning", /does not run on it: the log says why/);
+    await check("CUDA", { hardware: { gpu: vulkan }, cuda: there }, "warning", /libraries were not found/);
   });
 
   it("says what of the workspace is in the context, and why reading waits", async () => {

@@ -34,6 +34,7 @@ const HARDWARE: Hardware = {
   totalMemoryBytes: 32 * GIB,
   freeMemoryBytes: 30 * GIB,
   gpu: undefined,
+  cudaFound: false,
   runtime: "test",
   residentBytes: 0,
 };
