@@ -27,7 +27,8 @@ export async function getCudaRuntime(server: ServerConnection): Promise<void> {
   const state = await server.request(CudaRuntimeRequest.type, null);
   if (state.installed) return offerRemoval(server, state);
   if (state.problem !== undefined) {
-    await window.showInformationMessage(l10n.t("Fathom: {0}", state.problem));
+    const text = l10n.t("The CUDA runtime would be of no use here.");
+    await window.showInformationMessage(text, { modal: true, detail: state.problem });
     return;
   }
   if (!(await agrees(state))) return;

@@ -10,17 +10,16 @@ export class SettingsStore {
   readonly #canAsk: boolean;
   readonly #startOptions: unknown;
   #current: FathomSettings = DEFAULT_SETTINGS;
-  #refreshing: Promise<void> = Promise.resolve();
+  #refreshing: Promise<unknown> = Promise.resolve();
 
   constructor(connection: Connection, params: InitializeParams) {
     this.#connection = connection;
     this.#canAsk = params.capabilities.workspace?.configuration === true;
     this.#startOptions = (params.initializationOptions as InitializationOptions | undefined)?.settings;
     connection.onDidChangeConfiguration(async ({ settings }) => {
-      const before = this.#current;
       // Clients that cannot be asked send the values with the notification.
-      if (this.#canAsk) await this.refresh();
-      else this.#adopt((settings as Record<string, unknown> | null)?.[SETTINGS_SECTION] ?? settings);
+      const sent = (settings as Record<string, unknown> | null)?.[SETTINGS_SECTION] ?? settings;
+      const before = this.#canAsk ? await this.refresh() : this.#adopt(sent);
       this.onChange(before, this.#current);
     });
   }
@@ -35,20 +34,27 @@ export class SettingsStore {
     return this.#current;
   }
 
-  /** Start options win over nothing but stand for clients without configuration; a client's own values win. */
-  refresh(): Promise<void> {
-    this.#refreshing = this.#ask();
-    return this.#refreshing;
+  /**
+   * Start options win over nothing but stand for clients without configuration; a client's own values win.
+   * @returns The settings that were in force when the answer came: an earlier question may have been answered meanwhile.
+   */
+  refresh(): Promise<FathomSettings> {
+    const asked = this.#ask();
+    this.#refreshing = asked;
+    return asked;
   }
 
-  async #ask(): Promise<void> {
+  async #ask(): Promise<FathomSettings> {
     const asked = this.#canAsk ? await this.#connection.workspace.getConfiguration(SETTINGS_SECTION) : undefined;
-    this.#adopt(asked ?? this.#startOptions);
+    return this.#adopt(asked ?? this.#startOptions);
   }
 
-  #adopt(value: unknown): void {
+  /** @returns The settings before. */
+  #adopt(value: unknown): FathomSettings {
+    const before = this.#current;
     const { settings, problems } = parseSettings(value);
     this.#current = settings;
     for (const problem of problems) this.#connection.console.warn(problem);
+    return before;
   }
 }

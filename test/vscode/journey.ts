@@ -31,6 +31,8 @@ export interface JourneyOptions {
   trusted?: boolean;
   /** Put the workspace on a disk that nobody can write to. */
   readOnly?: boolean;
+  /** Environment variables of everything that runs, on top of the test's own. */
+  env?: NodeJS.ProcessEnv;
   /** Complaints that the journey provokes; each must come. */
   provokes?: RegExp[];
 }

@@ -207,6 +207,11 @@ export class Workbench {
     await this.notification(text).locator(".monaco-button", { hasText: buttonTitle }).click();
   }
 
+  /** The dialog that must be answered before anything else. */
+  get dialog(): Locator {
+    return this.page.locator(".monaco-dialog-box");
+  }
+
   // Webviews
 
   /** The page of a webview by something that is in it. */

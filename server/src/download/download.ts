@@ -29,6 +29,8 @@ const NETWORK_REASONS: Record<string, string> = {
   UND_ERR_CONNECT_TIMEOUT: "it did not answer",
   UND_ERR_SOCKET: "it broke off",
 };
+/** Of a hash; enough to tell two apart, and the whole one would fill a notification. */
+const SHOWN_DIGITS = 12;
 /** Kept free on the disk beyond the file itself. */
 const DISK_RESERVE_BYTES = 64 * 1024 ** 2;
 
@@ -165,7 +167,8 @@ async function verify(partial: PartialFile, { algorithm, hex }: FileHash, signal
   const found = await partial.hash(algorithm, signal);
   if (found === hex.toLowerCase()) return;
   const name = algorithm === "sha256" ? "SHA-256" : "SHA-512";
-  throw await setAside(partial, `its ${name} is ${found} instead of ${hex.toLowerCase()}`);
+  const beginning = (digest: string) => `${digest.slice(0, SHOWN_DIGITS)}…`;
+  throw await setAside(partial, `its ${name} is ${beginning(found)} instead of ${beginning(hex.toLowerCase())}`);
 }
 
 function checkOf(expected: FileHash | undefined, remote: Remote, totalBytes: number | undefined) {

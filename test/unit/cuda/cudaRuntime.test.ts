@@ -92,7 +92,7 @@ describe("CudaRuntime", () => {
 
   it("puts nothing in place when an archive is not the pinned one", async () => {
     runtime = await published({ integrity: `sha512-${Buffer.alloc(64).toString("base64")}` });
-    await assert.rejects(download(), /its SHA-512 is [0-9a-f]{128} instead of 0{128}/);
+    await assert.rejects(download(), /its SHA-512 is [0-9a-f]{12}… instead of 0{12}…/);
     assert.equal(runtime.installed, false);
     assert.deepEqual(registry.fetched, [pathOf(NAMES[0])]);
   });
