@@ -1,5 +1,5 @@
 // The command Get CUDA Runtime…: says what it is good for here, downloads it after consent, removes it.
-import { commands, l10n, window } from "vscode";
+import { commands, type ExtensionContext, l10n, Uri, window, workspace } from "vscode";
 import {
   CudaRuntimeRequest,
   type CudaRuntimeState,
@@ -16,10 +16,36 @@ import { size } from "./statusText.ts";
 /** Where there are binaries for CUDA. The command is not in the palette elsewhere. */
 const PLATFORMS = ["linux-x64", "win32-x64"];
 
+/** The version of Fathom that said it, in the global state. */
+const OUTDATED_HINT_KEY = "fathom.cudaOutdatedHint";
+
 /** Shows the command where it can be of use. */
 export async function offerCuda(): Promise<void> {
   const offered = PLATFORMS.includes(`${process.platform}-${process.arch}`);
   await commands.executeCommand("setContext", "fathom.cudaOffered", offered);
+}
+
+/**
+ * Says once per version of Fathom that the runtime which is there is for another version: otherwise an update would make
+ * reading slower without a word. Asks the server only where there is a runtime.
+ */
+export async function hintOutdated(context: ExtensionContext, server: ServerConnection): Promise<void> {
+  const version = String(context.extension.packageJSON.version);
+  if (context.globalState.get(OUTDATED_HINT_KEY) === version) return;
+  const there = await workspace.fs.stat(Uri.joinPath(context.globalStorageUri, "runtimes")).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return;
+  const { installed, outdated } = await server.request(CudaRuntimeRequest.type, null);
+  if (installed || !outdated) return;
+  await context.globalState.update(OUTDATED_HINT_KEY, version);
+  const text = l10n.t(
+    "Fathom was updated, and its CUDA runtime is for an older version: until it is downloaded again, NVIDIA's GPU runs on Vulkan.",
+  );
+  const get = l10n.t("Get CUDA Runtime…");
+  const chosen = await window.showInformationMessage(text, get);
+  if (chosen === get) await getCudaRuntime(server);
 }
 
 /** Installs the runtime, or removes it if it is there. Nothing is fetched before a dialog named host and size. */

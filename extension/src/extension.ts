@@ -6,7 +6,7 @@ import { CHAT_VIEW_ID, ChatView } from "./chatView.ts";
 import { ServerConnection } from "./client.ts";
 import { registerCommands } from "./commands.ts";
 import { ContextMapView } from "./contextMapView.ts";
-import { offerCuda } from "./cudaSetup.ts";
+import { hintOutdated, offerCuda } from "./cudaSetup.ts";
 import { type DefinitionLookup, findDefinitions } from "./definitions.ts";
 import { EditPreview } from "./editPreview.ts";
 import { GhostText } from "./ghostText.ts";
@@ -56,7 +56,10 @@ export function activate(context: ExtensionContext): void {
     ...registerCommands({ context, server, log, chat, contextMap, documents, edits, ghostText, models, reading }),
   );
   inBackground(log, offerCuda());
-  inBackground(log, server.start());
+  inBackground(
+    log,
+    server.start().then(() => hintOutdated(context, server)),
+  );
 }
 
 const LOOKUP: DefinitionLookup = {

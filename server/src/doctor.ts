@@ -31,7 +31,7 @@ export interface DoctorOptions {
   embedding: Pick<EmbeddingModel, "facts">;
   reader: Pick<WorkspaceReader, "view">;
   status: { readonly current: Status };
-  cuda: Pick<CudaRuntime, "installed" | "downloadBytes">;
+  cuda: Pick<CudaRuntime, "installed" | "outdated" | "downloadBytes">;
   storageDir: string;
   /** Where the snapshots of this workspace lie. */
   snapshotDir: string;
@@ -61,7 +61,12 @@ async function machineRows({ engine, settings, cuda }: DoctorOptions): Promise<D
       ? row("memory", "warning", `${free}: close programs or choose a smaller model`)
       : row("memory", "good", free),
   ];
-  if (failure !== undefined) return [...machine, row("runtime", "bad", failure)];
+  if (failure !== undefined) {
+    const runtime = row("runtime", "bad", failure);
+    if (!cuda.installed) return [...machine, runtime];
+    const advice = "its runtime is installed; if the engine stops because of it, Get CUDA Runtime… removes it";
+    return [...machine, runtime, row("CUDA", "warning", advice)];
+  }
   const process = `engine process ${engine.pid}, ${formatBytes(hardware.residentBytes)} resident`;
   return [...machine, ...gpuRows(hardware, cuda), row("runtime", "good", `${hardware.runtime}; ${process}`)];
 }
@@ -78,7 +83,8 @@ function gpuRows({ gpu, cudaFound }: Hardware, cuda: DoctorOptions["cuda"]): Doc
   }
   if (!cudaFound || cuda.downloadBytes === 0) return [inUse];
   const offer = `Get CUDA Runtime… downloads one (${formatBytes(cuda.downloadBytes)})`;
-  return [inUse, row("CUDA", "warning", `NVIDIA's libraries are here, and no runtime that uses them: ${offer}`)];
+  const missing = cuda.outdated ? "only a runtime for another version of Fathom" : "no runtime that uses them";
+  return [inUse, row("CUDA", "warning", `NVIDIA's libraries are here, and ${missing}: ${offer}`)];
 }
 
 async function modelRows({ session, status }: DoctorOptions): Promise<DoctorRow[]> {

@@ -88,6 +88,9 @@ describe("the runtime for CUDA over LSP", () => {
   it("that is there and cannot start leaves the engine on what it has, says so, and can be removed", async () => {
     const session = await Session.start(withGpu());
     try {
+      assert.equal((await session.connection.sendRequest(CudaRuntimeRequest.type, null)).outdated, false);
+      mkdirSync(join(session.storageDir, "runtimes", "cuda-1.0.0"), { recursive: true });
+      assert.equal((await session.connection.sendRequest(CudaRuntimeRequest.type, null)).outdated, true);
       const folder = join(session.storageDir, "runtimes", `cuda-${CUDA_VERSION}`);
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, "note.txt"), "half of a runtime");

@@ -1,5 +1,7 @@
 // Get CUDA Runtime… as a user meets it: what it says without NVIDIA's driver, the dialog with it, a download that goes wrong.
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { CUDA_VERSION, cudaPackages } from "../../server/src/cuda/cudaPackages.ts";
 import { NpmRegistry } from "../fakes/npmRegistry.ts";
 import { seeminglyNvidia } from "../fakes/nvidiaDriver.ts";
@@ -27,6 +29,21 @@ describe("the runtime for CUDA", () => {
       .filter({ hasText: /No NVIDIA driver with CUDA's own libraries.*Install NVIDIA's/ })
       .waitFor();
   });
+
+  journey(
+    "for another version of Fathom is named once, with the way to the right one",
+    async ({ workbench, server }) => {
+      await workbench.ready();
+      mkdirSync(join(server.storageDir, "runtimes", "cuda-1.0.0"), { recursive: true });
+      await workbench.reload();
+      await workbench.answerNotification(/CUDA runtime is for an older version/, "Get CUDA Runtime…");
+      await workbench.dialog.filter({ hasText: "No NVIDIA driver" }).waitFor();
+      await workbench.press("Escape");
+      await workbench.reload();
+      await workbench.ready();
+      assert.equal(await workbench.notification(/CUDA runtime/).count(), 0);
+    },
+  );
 
   journey(
     "is downloaded only after a dialog, and only what Fathom knows by its hash is used",

@@ -62,12 +62,17 @@ async function startAnew({ engine, session }: CudaRequestOptions): Promise<void>
 
 async function stateOf({ engine, cuda, settings }: CudaRequestOptions): Promise<CudaRuntimeState> {
   const { model, runtime } = settings.current;
-  const hardware = await engine.hardware({ gpu: model.gpu });
+  const hardware = await engine.hardware({ gpu: model.gpu }).catch((error: unknown) => {
+    // An engine that stays off may do so because of this runtime: it must be possible to remove it.
+    return error instanceof Error ? error.message : String(error);
+  });
+  const gpu = typeof hardware === "string" ? undefined : hardware.gpu;
   return {
     problem: problemOf(hardware, model.gpu),
     installed: cuda.installed,
-    inUse: hardware.gpu?.backend === "cuda",
-    gpu: hardware.gpu?.name,
+    outdated: cuda.outdated,
+    inUse: gpu?.backend === "cuda",
+    gpu: gpu?.name,
     host: cuda.hostOf(runtime.npmRegistry),
     packages: cudaPackages().map(({ name, holds }) => `${name} ${CUDA_VERSION}: ${holds}`),
     downloadBytes: cuda.downloadBytes,
@@ -76,8 +81,11 @@ async function stateOf({ engine, cuda, settings }: CudaRequestOptions): Promise<
   };
 }
 
-/** Why the runtime would be of no use, with what to do. */
-function problemOf({ cudaFound }: Hardware, gpu: "auto" | "cpu"): string | undefined {
+/**
+ * Why the runtime would be of no use, with what to do.
+ * @param hardware Or the sentence why the engine does not say it.
+ */
+function problemOf(hardware: Hardware | string, gpu: "auto" | "cpu"): string | undefined {
   if (cudaPackages().length === 0) {
     return "There is no CUDA runtime for this machine: it exists for Linux and Windows on x64 processors.";
   }
@@ -87,7 +95,8 @@ function problemOf({ cudaFound }: Hardware, gpu: "auto" | "cpu"): string | undef
   if (gpu === "cpu") {
     return "The setting fathom.model.gpu is “cpu”, so no GPU is used. Set it to “auto” to use CUDA.";
   }
-  if (cudaFound) return undefined;
+  if (typeof hardware === "string") return hardware;
+  if (hardware.cudaFound) return undefined;
   return (
     "No NVIDIA driver with CUDA's own libraries (cudart and cublas of CUDA 12 or 13) was found on this machine, and the " +
     "CUDA runtime needs both. Install NVIDIA's driver and CUDA toolkit, then restart VS Code. Without them Fathom uses " +

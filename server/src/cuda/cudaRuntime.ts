@@ -1,7 +1,7 @@
 // The runtime for CUDA on this disk: downloaded after consent, checked, unpacked, removed; knows nothing of LSP or GPUs.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { defaultUrl } from "registry-url";
 import { extract } from "tar";
 import { downloadFile } from "../download/download.ts";
@@ -12,6 +12,8 @@ import type { CudaPackage } from "./cudaPackages.ts";
 
 /** Begins the names of the folders with a whole runtime; its version follows. */
 const FOLDER_PREFIX = "cuda-";
+/** Ends the names of folders that are being removed. */
+const REMOVED = ".removed";
 /** What an archive of npm has around everything. */
 const ARCHIVE_FOLDERS = 1;
 
@@ -65,6 +67,12 @@ export class CudaRuntime {
 
   get installed(): boolean {
     return this.#packages.length > 0 && existsSync(this.folder);
+  }
+
+  /** There is one for another version of the runtime, which refuses it: what an update of Fathom can leave behind. */
+  get outdated(): boolean {
+    if (this.#packages.length === 0 || !existsSync(this.#runtimesDir)) return false;
+    return readdirSync(this.#runtimesDir).some((name) => isWhole(name) && name !== basename(this.folder));
   }
 
   /**
@@ -149,12 +157,16 @@ export class CudaRuntime {
   /** Whole runtimes of any version. */
   async #folders(): Promise<string[]> {
     const names = await readdir(this.#runtimesDir);
-    const isWhole = (name: string) => name.startsWith(FOLDER_PREFIX);
     return names.filter(isWhole).map((name) => join(this.#runtimesDir, name));
   }
 }
 
 const KEPT = "What was downloaded is kept; try again with Get CUDA Runtime….";
+
+/** What is being removed has another ending. */
+function isWhole(name: string): boolean {
+  return name.startsWith(FOLDER_PREFIX) && !name.endsWith(REMOVED);
+}
 
 /** Where npm registries keep an archive, mirrors included. */
 function archiveUrl(registry: string, name: string, version: string): string {
@@ -169,7 +181,7 @@ function hexOf(integrity: string): string {
 
 /** Out of the way first, so that half of it is never taken for the whole. */
 async function removeFolder(folder: string): Promise<void> {
-  const removed = `${folder}.removed`;
+  const removed = folder + REMOVED;
   try {
     await rm(removed, { recursive: true, force: true });
     await rename(folder, removed).catch(absentAs(undefined));

@@ -5,6 +5,8 @@ export interface CudaRuntimeState {
   /** Sentence: why it is of no use here as things are, and what to do; absent when it is. */
   problem?: string;
   installed: boolean;
+  /** There is one for another version of Fathom, which this one cannot use. */
+  outdated: boolean;
   /** The engine runs on it. */
   inUse: boolean;
   /** The GPU that the engine uses, by whichever runtime; absent: none. */

@@ -138,10 +138,12 @@ describe("CudaRuntime", () => {
 
   it("takes the place of another version, whose binaries the runtime would refuse", async () => {
     const older = join(mkRuntimes(), "cuda-1.0.0");
+    assert.equal(runtime.outdated, false);
     mkdirSync(older);
-    assert.equal(runtime.installed, false);
+    assert.deepEqual([runtime.installed, runtime.outdated], [false, true]);
     await download();
     assert.equal(existsSync(older), false);
+    assert.equal(runtime.outdated, false);
     assert.equal(runtime.installed, true);
   });
 

@@ -136,7 +136,7 @@ describe("doctor", () => {
       embedding: {
         facts: changes.status?.index?.embedding?.inUse ? ({ dimensions: 1024 } as EmbeddingModelFacts) : undefined,
       },
-      cuda: changes.cuda ?? { installed: false, downloadBytes: 0 },
+      cuda: changes.cuda ?? { installed: false, outdated: false, downloadBytes: 0 },
       speeds: { of: async () => undefined },
       reader: { view: async () => ({ files: [], leftOut: [], frontTokens: 0, budget, overlay: [] }) },
       storageDir: changes.storageDir ?? storage,
@@ -210,7 +210,7 @@ describe("doctor", () => {
   it("offers the runtime for CUDA where it would be of use, and says when it is not used", async () => {
     const vulkan = { name: "RTX (vulkan)", backend: "vulkan", totalBytes: GIB, freeBytes: GIB } as const;
     const cuda = { ...vulkan, name: "RTX (cuda)", backend: "cuda" } as const;
-    const missing = { installed: false, downloadBytes: 300 * 1024 ** 2 };
+    const missing = { installed: false, outdated: false, downloadBytes: 300 * 1024 ** 2 };
     const there = { ...missing, installed: true };
     const rows = (changes: Changes) => check("CUDA", changes, undefined, /^$/);
     await rows({ hardware: { gpu: vulkan }, cuda: missing });
@@ -219,6 +219,9 @@ describe("doctor", () => {
     await rows({ hardware: { gpu: vulkan, cudaFound: true } });
     const found = { hardware: { gpu: vulkan, cudaFound: true } };
     await check("CUDA", { ...found, cuda: missing }, "warning", /Get CUDA Runtime… downloads one \(300 MiB\)/);
+    const outdated = { ...missing, outdated: true };
+    await check("CUDA", { ...found, cuda: outdated }, "warning", /only a runtime for another version of Fathom/);
+    await check("CUDA", { engineStopped: "off", cuda: there }, "warning", /Get CUDA Runtime… removes it/);
     await check("CUDA", { ...found, cuda: there }, "warning", /does not run on it: the log says why/);
     await check("CUDA", { hardware: { gpu: vulkan }, cuda: there }, "warning", /libraries were not found/);
   });
