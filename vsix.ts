@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { build, type Plugin } from "esbuild";
+import { LICENSE_FILE, noticesOf } from "./notices.ts";
 
 const ROOT = import.meta.dirname;
 const STAGE = join(ROOT, ".build", "vsix");
@@ -57,6 +58,9 @@ const BINARIES: Record<string, readonly string[]> = {
 /** Files that the runtimes read by path, which no import shows (found by tracing a start with strace). */
 const READ_BY_PATH = ["node_modules/node-llama-cpp/llama/binariesGithubRelease.json"];
 
+/** Read by people only: the licences of what was compiled into the index's store. */
+const LICENCES_INSIDE = ["node_modules/@lancedb/lancedb/RUST_THIRD_PARTY_LICENSES.html"];
+
 /**
  * Found by the import graph, but only on the way of node-llama-cpp's own downloads, which are switched off, and of
  * embedding services, which LanceDB knows and nobody here uses.
@@ -73,7 +77,6 @@ const SCREENSHOTS = join(ROOT, "dist", "media", "screenshots");
 const COPIED = ["node_modules/@vscode/tree-sitter-wasm"];
 
 const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE"];
-const LICENSE_FILE = /^(licen[sc]e|notice|copying)(\.|-|$)/i;
 const NOT_RUN = /\.(map|md|ts|d\.ts)$/;
 const LISTED_ENTRIES = 10;
 const BYTES_PER_MB = 1_000_000;
@@ -128,18 +131,20 @@ export function binaryPackages(target: string): readonly string[] {
  * @param manifest Content of package.json.
  */
 export function shippedManifest(manifest: Record<string, unknown>): Record<string, unknown> {
-  const { private: _private, scripts: _scripts, dependencies: _deps, devDependencies: _devDeps, ...shipped } = manifest;
-  return shipped;
+  const repositorys = ["private", "scripts", "dependencies", "devDependencies", "allowScripts"];
+  return Object.fromEntries(Object.entries(manifest).filter(([key]) => !repositorys.includes(key)));
 }
 
 /**
- * A README without pictures of the repository, which are not in the package and would show as broken.
- * @param markdown Text of README.md.
+ * The README as the extension's own page: without what only a clone has, which would show as broken there.
+ * @param markdown Text of README.md. Parts between the comments "repository" and "/repository" are for a clone only.
  */
-export function withoutLocalImages(markdown: string): string {
+export function readmeOfPackage(markdown: string): string {
   return markdown
+    .replace(/<!-- repository -->\n[\s\S]*?<!-- \/repository -->\n\n?/g, "")
     .replace(/^[ \t]*!\[[^\]]*\]\((?!https:)[^)]*\)[ \t]*\n(?:[ \t]*\n)?/gm, "")
-    .replace(/!\[[^\]]*\]\((?!https:)[^)]*\)/g, "");
+    .replace(/!\[[^\]]*\]\((?!https:)[^)]*\)/g, "")
+    .replace(/\[([^\]]+)\]\((?!https?:|#|command:)[^)]*\)/g, "$1");
 }
 
 /**
@@ -197,7 +202,8 @@ export async function packFor(target: string, out?: string): Promise<Packed> {
   const runtimes = Object.keys(manifest.dependencies).filter((name) => !ONLY_REQUIRED.includes(name));
   const imported = await stageRuntimes(runtimes);
   const binaryFolders = await Promise.all(binaries.map(stageBinaries));
-  await writeNotices([...[...bundled, ...COPIED, ...imported].map((folder) => join(ROOT, folder)), ...binaryFolders]);
+  const packages = [...[...bundled, ...COPIED, ...imported].map((folder) => join(ROOT, folder)), ...binaryFolders];
+  await writeFile(join(STAGE, "THIRD_PARTY_NOTICES.txt"), await noticesOf(packages));
   await pack(target, file);
   return measure(target, file);
 }
@@ -238,7 +244,7 @@ async function stageDocuments(): Promise<void> {
   await copyFile(join(ROOT, ".vscodeignore"), join(STAGE, ".vscodeignore"));
   for (const name of DOCUMENTS) {
     const text = await readFile(join(ROOT, name), "utf8");
-    await writeFile(join(STAGE, name), name === "README.md" ? withoutLocalImages(text) : text);
+    await writeFile(join(STAGE, name), name === "README.md" ? readmeOfPackage(text) : text);
   }
 }
 
@@ -269,7 +275,7 @@ async function stageRuntimes(names: readonly string[]): Promise<string[]> {
     );
   }
   const manifests = [...new Set(files.flatMap(manifestsAbove))].filter((path) => existsSync(join(ROOT, path)));
-  for (const path of [...files, ...manifests, ...READ_BY_PATH]) await stageModuleFile(path);
+  for (const path of [...files, ...manifests, ...READ_BY_PATH, ...LICENCES_INSIDE]) await stageModuleFile(path);
   return packageFolders(files);
 }
 
@@ -321,25 +327,6 @@ async function stageAs(name: string, file: string): Promise<void> {
   const staged = join(STAGE, STAGED_MODULES, name);
   await mkdir(dirname(staged), { recursive: true });
   await copyFile(file, staged);
-}
-
-/**
- * One file with the licence of every package that ships, since bundling leaves their own files behind.
- * @param folders Where the packages lie.
- */
-async function writeNotices(folders: readonly string[]): Promise<void> {
-  const notices = new Map<string, string>();
-  for (const folder of folders) {
-    const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    const files = (await readdir(folder)).filter((file) => LICENSE_FILE.test(file)).sort();
-    const texts = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
-    notices.set(
-      `${name} ${version}`,
-      [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join("\n\n"),
-    );
-  }
-  const sorted = [...notices].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, notice]) => notice);
-  await writeFile(join(STAGE, "THIRD_PARTY_NOTICES.txt"), `${sorted.join(`\n\n${"-".repeat(72)}\n\n`)}\n`);
 }
 
 async function pack(target: string, file: string): Promise<void> {

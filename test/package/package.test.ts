@@ -54,7 +54,9 @@ describe("packages", () => {
         for (const named of [manifest.main, ...Object.values<string>(manifest.bin)]) {
           assert.ok(paths.includes(join("extension", named)), named);
         }
-        assert.ok(paths.includes("extension/THIRD_PARTY_NOTICES.txt"));
+        const notices = await contentOf(vsix, "extension/THIRD_PARTY_NOTICES.txt");
+        assert.match(notices, /llama\.cpp and ggml/);
+        assert.ok(paths.some((path) => path.endsWith("RUST_THIRD_PARTY_LICENSES.html")));
         const texts = ["extension/package.nls.json", join("extension", manifest.l10n, "bundle.l10n.json")];
         assert.deepEqual(
           texts.filter((path) => !paths.includes(path)),
@@ -64,6 +66,12 @@ describe("packages", () => {
           paths.filter((path) => FOREIGN.test(path)),
           [],
         );
+      });
+
+      it("has a page that leads to nothing which is not there", async () => {
+        const page = await contentOf(vsix, "extension/readme.md");
+        assert.match(page, /Get Model…/);
+        assert.doesNotMatch(page, /\]\((?!https?:|#)|npm (ci|start|run)|<!--/);
       });
 
       it("has the runtimes that stay outside the bundles", async () => {

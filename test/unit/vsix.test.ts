@@ -1,7 +1,7 @@
 // Tests of the packaging's pure parts: binaries by platform, the shipped manifest, the README, packages of paths.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { binaryPackages, manifestsAbove, packageFolder, shippedManifest, withoutLocalImages } from "../../vsix.ts";
+import { binaryPackages, manifestsAbove, packageFolder, readmeOfPackage, shippedManifest } from "../../vsix.ts";
 
 const root = new URL("../../", import.meta.url);
 const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), "utf8"));
@@ -34,7 +34,7 @@ describe("vsix", () => {
     const manifest = readJson("package.json");
     const shipped = shippedManifest(manifest);
     const dropped = Object.keys(manifest).filter((key) => !(key in shipped));
-    assert.deepEqual(dropped.sort(), ["dependencies", "devDependencies", "private", "scripts"]);
+    assert.deepEqual(dropped.sort(), ["allowScripts", "dependencies", "devDependencies", "private", "scripts"]);
     assert.equal(shipped.main, manifest.main);
     assert.deepEqual(shipped.bin, manifest.bin);
   });
@@ -52,10 +52,12 @@ describe("vsix", () => {
   for (const [what, markdown, expected] of [
     ["a picture on a line of its own", "a\n\n![Chat](media/chat.png)\n\nb\n", "a\n\nb\n"],
     ["a picture in a line", "a ![Chat](./chat.png) b\n", "a  b\n"],
-    ["a linked document", "[text](ARCHITECTURE.md)\n", "[text](ARCHITECTURE.md)\n"],
+    ["a linked document of the repository", "see [the text](ARCHITECTURE.md).\n", "see the text.\n"],
+    ["a link to the web or within", "[a](https://example.org) [b](#b)\n", "[a](https://example.org) [b](#b)\n"],
+    ["a part for a clone", "a\n\n<!-- repository -->\nb\n\n<!-- /repository -->\n\nc\n", "a\n\nc\n"],
     ["a picture of the web", "![x](https://example.org/x.png)\n", "![x](https://example.org/x.png)\n"],
   ] as const) {
-    it(`reads a README with ${what}`, () => assert.equal(withoutLocalImages(markdown), expected));
+    it(`reads a README with ${what}`, () => assert.equal(readmeOfPackage(markdown), expected));
   }
 
   for (const [path, folder] of [
