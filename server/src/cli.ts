@@ -1,6 +1,9 @@
 // Entry of the command line: reads the arguments, runs one command against a server of its own, ends with its exit code.
+
+// Before all others: until its handlers stand, Ctrl+C ends this process without a word.
+import "./cli/interruption.ts";
+
 import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { LSPErrorCodes, ResponseError } from "vscode-languageserver-protocol/node";
 import {
@@ -13,14 +16,16 @@ import {
   wantsJson,
 } from "./cli/arguments.ts";
 import { ask, complete, doctor, prefill, search } from "./cli/commands.ts";
+import { FATHOM, withModelAdvice } from "./cli/commandWords.ts";
 import { cuda } from "./cli/cudaCommand.ts";
 import { edit } from "./cli/editCommand.ts";
 import { printable } from "./cli/format.ts";
 import { index } from "./cli/indexCommand.ts";
+import { interruption, tellInterruptionTo } from "./cli/interruption.ts";
 import { map } from "./cli/mapCommand.ts";
 import { models } from "./cli/modelsCommand.ts";
 import { type Output, silentOutput, terminalOutput } from "./cli/output.ts";
-import { type CommandContext, type CommandResult, FATHOM } from "./cli/session.ts";
+import type { CommandContext, CommandResult } from "./cli/session.ts";
 import { snapshots } from "./cli/snapshotsCommand.ts";
 import { tour } from "./cli/tour.ts";
 import { ui } from "./cli/uiCommand.ts";
@@ -59,32 +64,19 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const json = wantsJson(argv);
   const output = json ? silentOutput() : terminalOutput();
   let command: CommandName | undefined;
-  const stop = stopOnSignals(output);
+  tellInterruptionTo(output.remark);
   try {
     const invocation = parseArguments(argv);
     if (invocation === "version") return printVersion(json);
     command = invocation.command;
-    const result = await RUN[command]({ ...invocation, output, signal: stop.signal, serverEntry: SERVER_ENTRY });
+    const result = await RUN[command]({ ...invocation, output, signal: interruption, serverEntry: SERVER_ENTRY });
     const cancelled = result.exitCode === EXIT.cancelled;
     if (json)
       print({ command, ok: result.exitCode === EXIT.done, ...(cancelled ? { cancelled } : {}), ...result.json });
     return result.exitCode;
   } catch (error) {
-    return report(error, { json, command, cancelled: stop.signal.aborted });
+    return report(error, { json, command, cancelled: interruption.aborted });
   }
-}
-
-/** The first Ctrl+C asks the work to end, the second ends this process; its server then ends by itself. */
-function stopOnSignals(output: Output): AbortController {
-  const stop = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
-    output.remark("Stopping. Ctrl+C once more stops at once.");
-    stop.abort(new Error("Cancelled."));
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return stop;
 }
 
 interface Situation {
@@ -105,14 +97,13 @@ function report(error: unknown, { json, command, cancelled }: Situation): ExitCo
   const code = error instanceof ResponseError ? error.code : undefined;
   const about = (error instanceof UsageError ? error.command : undefined) ?? command;
   if (json) print({ command: about, ok: false, error: { message, code } });
-  else process.stderr.write(`fathom: ${printable(message)}\n`);
-  if (!json && needsModel(code)) process.stderr.write(`See “${FATHOM} models”, or pass a model with --model FILE.\n`);
+  else process.stderr.write(`fathom: ${printable(needsModel(code) ? withModelAdvice(message) : message)}\n`);
   if (!(error instanceof UsageError)) return EXIT.failed;
-  if (!json) process.stderr.write(`See “${FATHOM} help${about === undefined ? "" : ` ${about}`}”.\n`);
+  if (!json)
+    process.stderr.write(`See “${FATHOM} help${about === undefined || about === "help" ? "" : ` ${about}`}”.\n`);
   return EXIT.usage;
 }
 
-/** The server's sentences name the commands of editors. */
 function needsModel(code: number | undefined): boolean {
   return code === FathomErrorCodes.noModel || code === FathomErrorCodes.modelUnusable;
 }

@@ -1,5 +1,6 @@
 // The command line as a user meets it: the built program as a child process, on a small workspace, with the tiny model.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { applyPatch, parsePatch } from "diff";
 import { FathomErrorCodes } from "../../server/src/protocol/errors.ts";
 import { tinyModelFiles } from "../model/tinyModel.ts";
-import { type CommandLine, commandLine, finished, LONG_FILE } from "./commandLine.ts";
+import { CLI, type CommandLine, commandLine, finished, LONG_FILE } from "./commandLine.ts";
 import { FILES } from "./session.ts";
 
 const SCREENSHOT = fileURLToPath(new URL("../fixtures/screenshot.png", import.meta.url));
@@ -133,17 +134,29 @@ describe("command line", () => {
     assert.equal(missing.error.code, FathomErrorCodes.modelUnusable);
     const { code, stderr } = await run("prefill", "--model", "no-such-id");
     assert.equal(code, 1);
-    assert.match(stderr, /fathom: .*no-such-id.*\nSee “fathom models”/);
+    const once =
+      /^fathom: --model is “no-such-id”, which is neither [^\n]+\(installed: [^\n]+\)\. See “fathom models”, [^\n]+\n$/;
+    assert.match(stderr, once);
+    assert.doesNotMatch(missing.error.message, /Get Model/);
   });
 
   it("refuses wrong usage with exit code 2", async () => {
     const cases: [string[], RegExp][] = [
       [["complete", "src/parser.ts:99:1"], /has \d+ lines/],
       [["complete", "src/parser.ts:1:99"], /ends at column/],
-      [["complete", "src/none.ts:1:1"], /cannot be read/],
+      [["complete", "src/none.ts:1:1"], /There is no file src\/none\.ts in /],
+      [["complete", "src:1:1"], /src is a folder, not a file/],
+      [["ask", ""], /An argument is empty/],
+      [["search", "  "], /An argument is empty/],
+      [["help", "bogus"], /no command “bogus”.\nSee “fathom help”\.\n$/],
+      [["doctor", "--storage", MODEL], /is a file, not a folder, so --storage/],
+      [["doctor", "--storage", join(MODEL, "deep", "er")], /is a file, not a folder, so --storage/],
+      [["search", "x", "--path", MODEL], /is a file, not a folder; name the folder/],
+      [["ui", "none.png"], /There is no file none\.png\./],
+      [["ui", SCREENSHOT, "--out", "none/ui.html"], /There is no folder .*none to write none\/ui\.html to/],
       [["edit", "src/parser.ts:1-99", "--instruction", "x"], /has \d+ lines/],
       [["edit", "src/parser.ts"], /--instruction/],
-      [["edit", join(storage, "out.ts"), "--instruction", "x"], /is not in .*--path/],
+      [["edit", MODEL, "--instruction", "x"], /is not in .*--path/],
       [["ui", "src/parser.ts"], /neither a PNG nor a JPEG/],
       [["prefill", "nowhere"], /no folder/],
       [["models", "sell"], /no action/],
@@ -154,6 +167,36 @@ describe("command line", () => {
       assert.equal(stdout, "");
       assert.match(stderr, message);
     }
+  });
+
+  it("takes the paths that a search prints, from another folder too", async () => {
+    const elsewhere = commandLine(storage, storage);
+    const { stdout } = await elsewhere.run("search", "parseHeader", "--path", folder);
+    const path = stdout.split(":")[0] ?? "";
+    const value = await elsewhere.json(0, "complete", `${path}:7:16`, "--path", folder);
+    assert.equal(value.path, "src/parser.ts");
+  });
+
+  it("says before the answer that no file is in the context", async () => {
+    const { code, stderr } = await run("ask", "where is parseHeader", "--context", "100");
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^No file is in the model's context of 256 tokens \(does not fit: 4\): /m);
+    assert.match(stderr, /^Loading the model: 0 %, /);
+  });
+
+  it("hears Ctrl+C before there is any work", async () => {
+    // Sends the signal as soon as somebody wants to hear it.
+    const preload = `const { on } = process;
+      process.on = function (event, listener) {
+        on.call(this, event, listener);
+        if (event === "SIGINT") process.kill(process.pid, "SIGINT");
+        return this;
+      };`;
+    const node = ["--no-warnings", "--import", `data:text/javascript,${encodeURIComponent(preload)}`];
+    const { code, stdout, stderr } = await finished(spawn(process.execPath, [...node, CLI, "doctor"]));
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /Cancelled\.\n$/);
+    assert.equal(stdout, "");
   });
 
   it("ends with 130 when the user stops it, and its server with it", async () => {

@@ -4,7 +4,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { tinyModelFiles } from "../model/tinyModel.ts";
 
-const CLI = fileURLToPath(new URL("../../dist/cli.mjs", import.meta.url));
+/** The built command line. */
+export const CLI = fileURLToPath(new URL("../../dist/cli.mjs", import.meta.url));
 const CONTEXT = "8192";
 /** Enough for a snapshot: short texts are read again as fast as restored. The tiny model has a token a character. */
 export const LONG_FILE = "export function longFunction(value: number): number {\n  return value + 1;\n}\n".repeat(60);
@@ -32,7 +33,7 @@ export function commandLine(folder: string, storage: string): CommandLine {
   const start = (...args: string[]) => {
     // The tour has a storage of its own, so that its first reading is cold.
     const common = [
-      ...(args[0] === "tour" ? [] : ["--storage", storage]),
+      ...(args[0] === "tour" || args.includes("--storage") ? [] : ["--storage", storage]),
       ...(args.includes("--model") ? [] : ["--model", tinyModelFiles().model]),
     ];
     const context = args.includes("--context") ? [] : ["--context", CONTEXT];

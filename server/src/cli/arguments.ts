@@ -14,7 +14,8 @@ interface OptionSpec {
   short?: string;
   /** Name of the value in the help. */
   value?: string;
-  help: string;
+  /** By command where it does not mean the same for all of them. */
+  help: string | { [command: string]: string };
 }
 
 /** Options of every command. */
@@ -42,9 +43,19 @@ const COMMAND_OPTIONS = {
   force: { type: "boolean", help: "Read again although nothing changed" },
   question: { type: "string", value: "TEXT", help: "Ask this instead of a question made from the code" },
   limit: { type: "string", value: "N", help: "Most places to show" },
-  all: { type: "boolean", help: "Every file of the map, every snapshot, or every index" },
+  all: {
+    type: "boolean",
+    help: {
+      map: "Show every file, however many there are",
+      snapshots: "Remove every snapshot, those of other folders too",
+      index: "Remove the search index of every folder",
+    },
+  },
   yes: { type: "boolean", help: "Do not ask before removing" },
 } as const satisfies Record<string, OptionSpec>;
+
+/** As they are typed. */
+const NUMBER_OPTIONS = ["--context", "--limit"];
 
 type CommandOption = keyof typeof COMMAND_OPTIONS;
 
@@ -224,6 +235,8 @@ export function parseArguments(argv: readonly string[]): Invocation | "version" 
   const [fewest, most] = COMMANDS[name].arguments;
   if (rest.length < fewest)
     throw new UsageError(`An argument is missing: fathom ${name} ${COMMANDS[name].usage}`, name);
+  if (rest.some((each) => each.trim() === ""))
+    throw new UsageError(`An argument is empty: fathom ${name} ${COMMANDS[name].usage}`, name);
   if (rest.length > most) throw new UsageError(`“${rest[most]}” is one argument too many.`, name);
   return { command: name, arguments: rest, options: toOptions(values, name) };
 }
@@ -248,12 +261,27 @@ type Values = ReturnType<typeof read>["values"];
 function read(argv: readonly string[]) {
   const options = { ...GLOBAL_OPTIONS, ...COMMAND_OPTIONS } satisfies ParseArgsOptionsConfig;
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    return parseArgs({ args: withNegativeNumbers(argv), options, allowPositionals: true, strict: true });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
+    const [, option] = /^Option '(--\w+)[^']*' argument is ambiguous/.exec(error.message) ?? [];
+    if (option !== undefined)
+      throw new UsageError(
+        `The value of ${option} is missing; one that begins with a dash is written ${option}=VALUE.`,
+      );
     // Node's first sentence says what is wrong; the rest is advice about its own interface.
     throw new UsageError(`${error.message.split(/\. |\n/)[0]?.replace(/\.$/, "")}.`);
   }
+}
+
+/** Joins options that take a number with the negative one after them: else that counts as options, and no range is named. */
+function withNegativeNumbers(argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of argv) {
+    const isValue = NUMBER_OPTIONS.includes(joined.at(-1) ?? "") && /^-\d/.test(arg) && !joined.includes("--");
+    joined.push(isValue ? `${joined.pop()}=${arg}` : arg);
+  }
+  return joined;
 }
 
 function checkOptions(command: CommandName, given: readonly string[]): void {
@@ -326,14 +354,14 @@ function commandHelp(command: CommandName): string[] {
   const own = Object.fromEntries(spec.options.map((name) => [name, COMMAND_OPTIONS[name]]));
   const lines = [`Usage: fathom ${command} ${spec.usage}`.trimEnd(), "", `${spec.summary}.`];
   if (spec.details !== undefined) lines.push(...wrap(spec.details, HELP_WIDTH));
-  if (spec.options.length > 0) lines.push("", "Options", ...optionLines(own));
+  if (spec.options.length > 0) lines.push("", "Options", ...optionLines(own, command));
   return [...lines, "", "Options of every command", ...optionLines(GLOBAL_OPTIONS)];
 }
 
-function optionLines(options: Record<string, OptionSpec>): string[] {
+function optionLines(options: Record<string, OptionSpec>, command = ""): string[] {
   const rows = Object.entries(options).map(([name, { value, help }]) => [
     `  --${name}${value === undefined ? "" : ` ${value}`}`,
-    help,
+    typeof help === "string" ? help : (help[command] ?? ""),
   ]);
   return columns(rows);
 }

@@ -13,9 +13,11 @@ import {
   SearchRequest,
 } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
+import { FATHOM, inCommandWords } from "./commandWords.ts";
 import {
   columns,
   count,
+  emptyContextSentence,
   figuresLine,
   goesOnSentence,
   hanging,
@@ -32,7 +34,6 @@ import type { Output, Style } from "./output.ts";
 import {
   type CommandContext,
   type CommandResult,
-  FATHOM,
   modelLine,
   readCodebase,
   waitForModel,
@@ -62,7 +63,8 @@ export async function prefill(context: CommandContext): Promise<CommandResult> {
     const saved = savedSentence(outcome);
     if (saved !== undefined) output.line(saved);
     for (const note of outcome.notes) output.line(note);
-    if (outcome.cancelled) output.line(goesOnSentence(outcome));
+    const hasBegun = outcome.figures.promptTokens > 0;
+    if (outcome.cancelled && hasBegun) output.line(goesOnSentence(outcome));
     else for (const line of leftOutLines(outcome)) output.line(output.style("dim", line));
     output.remark(output.style("dim", modelLine(client.lastStatus)));
     return { exitCode: outcome.cancelled ? 130 : 0, json: { folder, model: client.lastStatus.model, ...outcome } };
@@ -81,15 +83,19 @@ export async function ask(context: CommandContext): Promise<CommandResult> {
     const reading = await readIfModel(context, client);
     if (reading?.cancelled) return { exitCode: 130, json: { folder, question, places: found, cancelled: true } };
     for (const note of reading?.notes ?? []) output.remark(note);
+    const { model } = client.lastStatus;
+    const unread = reading && model && emptyContextSentence(reading, model.contextTokens);
+    if (unread !== undefined) output.remark(unread);
     const onPartial = printAnswer(output);
     const turns = [{ role: "user" as const, text: question }];
     const params = { turns, thinking: options.thinking };
     const outcome = await client.request(ChatRequest.type, params, { signal, onPartial });
+    const notice = outcome.notice && inCommandWords(outcome.notice);
     output.line();
-    if (outcome.notice !== undefined) output.line(output.style("yellow", outcome.notice));
+    if (notice !== undefined) output.line(output.style("yellow", notice));
     if (outcome.figures !== undefined) output.remark(output.style("dim", figuresLine(outcome.figures)));
     const exitCode = outcome.stopReason === "cancelled" ? 130 : 0;
-    return { exitCode, json: { folder, question, model: client.lastStatus.model, ...outcome, reading } };
+    return { exitCode, json: { folder, question, model, ...outcome, notice, reading } };
   });
 }
 
@@ -144,7 +150,8 @@ export async function doctor(context: CommandContext): Promise<CommandResult> {
   const folder = options.path === undefined ? undefined : workspaceFolder(options);
   return withServer(context, { folder }, async (client) => {
     await waitForModel(context, client);
-    const rows = await client.request(DoctorRequest.type, null, { signal: context.signal });
+    const found = await client.request(DoctorRequest.type, null, { signal: context.signal });
+    const rows = found.map((row) => ({ ...row, text: inCommandWords(row.text) }));
     for (const line of doctorLines(output, rows)) output.line(line);
     return { exitCode: rows.some((row) => row.verdict === "bad") ? 1 : 0, json: { rows } };
   });

@@ -7,9 +7,10 @@ import {
   RemoveCudaRuntimeRequest,
 } from "../protocol/cudaMessages.ts";
 import { UsageError } from "./arguments.ts";
+import { FATHOM } from "./commandWords.ts";
 import { agreesTo } from "./consent.ts";
 import type { ProgressValue, ServerClient } from "./lspClient.ts";
-import { type CommandContext, type CommandResult, FATHOM, withServer } from "./session.ts";
+import { type CommandContext, type CommandResult, withServer } from "./session.ts";
 
 const ACTIONS = { status, get, remove } as const;
 

@@ -1,7 +1,9 @@
 // The command `edit`: shows a proposed change as a unified diff, and writes it only on request and only if it still fits.
+import { existsSync } from "node:fs";
 import type { Range } from "vscode-languageserver-protocol";
 import writeFileAtomic from "write-file-atomic";
 import { type EditOutcome, EditRequest } from "../protocol/messages.ts";
+import { unwritableReason } from "../systemReasons.ts";
 import { UsageError } from "./arguments.ts";
 import { count, figuresLine } from "./format.ts";
 import { type LinesPlace, parseLinesPlace } from "./locations.ts";
@@ -34,9 +36,11 @@ export async function edit(context: CommandContext): Promise<CommandResult> {
     const diff = diffOf(file, outcome);
     printProposal(output, outcome, diff, notes);
     const cancelled = outcome.stopReason === "cancelled";
-    const applied = options.apply && !cancelled && diff !== "" && (await apply(context, file, outcome));
-    const json = { folder, path: file.path, model: client.lastStatus.model, ...outcome, diff, applied, notes };
-    return { exitCode: cancelled ? 130 : 0, json };
+    const isWanted = options.apply && !cancelled && diff !== "";
+    const { applied, error } = isWanted ? await apply(context, file, outcome) : { applied: false };
+    if (error !== undefined) output.remark(`fathom: ${error.message}`);
+    const json = { folder, path: file.path, model: client.lastStatus.model, ...outcome, diff, applied, notes, error };
+    return { exitCode: cancelled ? 130 : error === undefined ? 0 : 1, json };
   });
 }
 
@@ -81,21 +85,36 @@ function printProposal(output: Output, outcome: EditOutcome, diff: string, notes
   output.remark(output.style("dim", figuresLine(outcome.figures)));
 }
 
+interface Application {
+  applied: boolean;
+  /** Why it was not written although it was wanted: the proposal is worth as much as before. */
+  error?: { message: string };
+}
+
 /** Writes the change if its place still looks as it did; asks first where somebody can answer. */
-async function apply(context: CommandContext, file: SourceFile, outcome: EditOutcome): Promise<boolean> {
+async function apply(context: CommandContext, file: SourceFile, outcome: EditOutcome): Promise<Application> {
   const { output, signal } = context;
   if (output.interactive && !(await output.confirm(`Write this to ${file.path}?`, signal))) {
     output.remark("Nothing was written.");
-    return false;
+    return { applied: false };
   }
+  if (!existsSync(file.absolutePath)) return notApplied(`${file.path} was removed in the meantime.`);
   const now = await readSourceFile(workspaceFolder(context.options), file.absolutePath);
   const changed = replaceIn(now.text, outcome);
   if (changed === undefined) {
-    throw new Error(`${file.path} was changed in the meantime at this place; nothing is written.`);
+    return notApplied(`${file.path} was changed in the meantime at this place.`);
   }
-  await writeFileAtomic(file.absolutePath, encode(now, changed));
+  try {
+    await writeFileAtomic(file.absolutePath, encode(now, changed));
+  } catch (error) {
+    return notApplied(`${file.path} cannot be written: ${unwritableReason(error)}.`);
+  }
   output.remark(`${file.path} is written.`);
-  return true;
+  return { applied: true };
+}
+
+function notApplied(reason: string): Application {
+  return { applied: false, error: { message: `${reason} Nothing was written.` } };
 }
 
 function diffStyle(line: string): Style | undefined {

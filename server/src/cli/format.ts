@@ -102,6 +102,7 @@ export function readingSentence(outcome: PrefillOutcome): string {
   const amount = `${counted(files, "file")}${outlined}, ${counted(figures.promptTokens, "token")}`;
   const left = leftOut.length > 0 ? ` ${leftOutSentence(leftOut)}` : "";
   if (outcome.cancelled) {
+    if (figures.promptTokens === 0) return "Reading was stopped before it began.";
     const done = figures.reusedTokens + figures.evaluatedTokens;
     return `Reading was stopped after ${count(done)} of ${counted(figures.promptTokens, "token")}.`;
   }
@@ -111,6 +112,17 @@ export function readingSentence(outcome: PrefillOutcome): string {
   }
   const speed = figures.prefillMs > 0 ? `, ${rate(figures.evaluatedTokens, figures.prefillMs)} tokens/s` : "";
   return `Read in ${duration(figures.totalMs)}: ${amount}${speed}.${left}`;
+}
+
+/**
+ * What the model does not know when no file at all fits into its context; undefined if one does.
+ * @param contextTokens Length of the context.
+ */
+export function emptyContextSentence(outcome: PrefillOutcome, contextTokens: number): string | undefined {
+  const { files, outlines, leftOut } = outcome;
+  if (files + outlines > 0 || leftOut.length === 0) return undefined;
+  const context = `the model's context of ${counted(contextTokens, "token")}`;
+  return `No file is in ${context} (${reasonsText(leftOut)}): the answer knows at most the places above.`;
 }
 
 /** How many files were left out, with the reasons that most of them share. */
@@ -150,6 +162,12 @@ export function readingLine(reading: ReadingProgress): string {
   if (totalFiles > 0) parts.push(`${count(doneFiles)} of ${counted(totalFiles, "file")}`);
   if (tokensPerSecond > 0) parts.push(`${count(tokensPerSecond)} tokens/s`);
   return parts.filter((part) => part !== "").join(", ");
+}
+
+/** How far loading is, out of the server's sentence: `Loading NAME: 40 %.` */
+export function loadingOf(sentence: string): { share: number; words: string } {
+  const match = /^Loading (?<name>.+?)(?:: (?<percent>\d+) %)?\.$/.exec(sentence);
+  return { share: Number(match?.groups?.percent ?? 0) / 100, words: match?.groups?.name ?? sentence };
 }
 
 /** `path:3` with the 1-based first line, as editors and terminals open it. */

@@ -20,6 +20,7 @@ import {
   RegistrationRequest,
   type RequestParam,
   type RequestType,
+  ResponseError,
   ShowMessageNotification,
   ShowMessageRequest,
   ShutdownRequest,
@@ -56,6 +57,8 @@ export interface ConnectOptions {
   storageDir?: string;
   /** Variables of the server process; default: those of this one. */
   env?: NodeJS.ProcessEnv;
+  /** Puts the server's sentences, in the status and of failures, into other words; default: as they are. */
+  words?: (sentence: string) => string;
   /** Called with the whole status at each change; more listeners: {@link ServerClient.onStatus}. */
   onStatus?: (status: Status) => void;
   /** Called with the sentences that the server wants people to see. */
@@ -127,6 +130,7 @@ export async function connectServer(options: ConnectOptions): Promise<ServerClie
 export class ServerClient {
   readonly #server: ServerProcess;
   readonly #connection: ProtocolConnection;
+  readonly #words: (sentence: string) => string;
   readonly #statusListeners = new Set<(status: Status) => void>();
   #status: Status | undefined;
   #nextToken = 1;
@@ -136,6 +140,7 @@ export class ServerClient {
   constructor(server: ServerProcess, connection: ProtocolConnection, options: ConnectOptions) {
     this.#server = server;
     this.#connection = connection;
+    this.#words = options.words ?? ((sentence) => sentence);
     if (options.onStatus !== undefined) this.#statusListeners.add(options.onStatus);
     this.#listen(options);
   }
@@ -294,13 +299,13 @@ export class ServerClient {
     const { onMessage = () => {}, onLog = () => {}, onWarning = onLog } = options;
     const connection = this.#connection;
     connection.onNotification(StatusNotification.type, (status) => this.#takeStatus(status));
-    connection.onNotification(ShowMessageNotification.type, ({ message }) => onMessage(message));
+    connection.onNotification(ShowMessageNotification.type, ({ message }) => onMessage(this.#words(message)));
     connection.onNotification(LogMessageNotification.type, ({ type, message }) =>
       type === MessageType.Warning ? onWarning(message) : onLog(message),
     );
     // Nobody can press its buttons here; the sentence is what counts.
     connection.onRequest(ShowMessageRequest.type, ({ message }) => {
-      onMessage(message);
+      onMessage(this.#words(message));
       return null;
     });
     connection.onRequest(RegistrationRequest.type, () => {});
@@ -328,7 +333,7 @@ export class ServerClient {
       // The stream ends a moment before the process does.
       const closed = this.#hasEnded || this.#server.child.stdout.readableEnded;
       if (closed) throw new ServerEndedError(await this.#server.ended, this.#server.lastWords());
-      throw error;
+      throw error instanceof ResponseError ? new ResponseError(error.code, this.#words(error.message)) : error;
     }
   }
 
@@ -337,8 +342,10 @@ export class ServerClient {
   }
 
   #takeStatus(status: Status): void {
-    this.#status = status;
-    for (const listener of this.#statusListeners) listener(status);
+    const { message, lastCompletion } = status;
+    const inWords = lastCompletion && { ...lastCompletion, reason: this.#words(lastCompletion.reason) };
+    this.#status = { ...status, message: this.#words(message), lastCompletion: inWords };
+    for (const listener of this.#statusListeners) listener(this.#status);
   }
 
   #newToken(): string {

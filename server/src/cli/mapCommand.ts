@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type ContextMap, ContextMapRequest, type Status } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
+import { FATHOM, withModelAdvice } from "./commandWords.ts";
 import { chooseRows, filesAt, treeOf } from "./contextTree.ts";
 import { hanging } from "./format.ts";
 import { pathInside } from "./locations.ts";
@@ -11,7 +12,6 @@ import type { Output } from "./output.ts";
 import {
   type CommandContext,
   type CommandResult,
-  FATHOM,
   readCodebase,
   waitForModel,
   withServer,
@@ -61,8 +61,7 @@ function show({ output, options }: CommandContext, { files, workspace }: Context
 }
 
 function missingModel(output: Output, { message }: Status): string[] {
-  const sentences = `${message}\nSee “${FATHOM} models”, or pass a model with --model FILE.`;
-  return hanging("", sentences, output.width).map((line) => output.style("yellow", line));
+  return hanging("", withModelAdvice(message), output.width).map((line) => output.style("yellow", line));
 }
 
 /**

@@ -9,10 +9,11 @@ import {
   SelectModelRequest,
 } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
+import { FATHOM, inCommandWords } from "./commandWords.ts";
 import { agreesTo } from "./consent.ts";
 import { columns, wrap } from "./format.ts";
 import type { ProgressValue, ServerClient } from "./lspClient.ts";
-import { type CommandContext, type CommandResult, FATHOM, modelLine, withServer } from "./session.ts";
+import { type CommandContext, type CommandResult, modelLine, withServer } from "./session.ts";
 
 const FIT_INDENT = "     ";
 
@@ -39,7 +40,8 @@ export async function models(context: CommandContext): Promise<CommandResult> {
 
 async function list(context: CommandContext, client: ServerClient): Promise<CommandResult> {
   const { output } = context;
-  const choices = await client.request(ListModelsRequest.type, null, { signal: context.signal });
+  const found = await client.request(ListModelsRequest.type, null, { signal: context.signal });
+  const choices = found.map((choice) => ({ ...choice, fit: inCommandWords(choice.fit) }));
   const rows = choices.map((choice) => [
     choice.selected ? "*" : " ",
     choice.id,

@@ -1,15 +1,15 @@
 // What all commands share: the folder, the settings from the options, one connected server, reading with progress.
-import { statSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type PrefillOutcome, PrefillRequest, type Status } from "../protocol/messages.ts";
 import { type Invocation, type Options, UsageError } from "./arguments.ts";
-import { readingLine } from "./format.ts";
+import { inCommandWords } from "./commandWords.ts";
+import { loadingOf, readingLine } from "./format.ts";
 import { connectServer, type PartialSettings, type ServerClient } from "./lspClient.ts";
 import type { Output } from "./output.ts";
 import type { ProgressLine } from "./progressBar.ts";
 
-/** How this command line is called, for hints: through npm it is a script. */
-export const FATHOM = process.env.npm_lifecycle_event === undefined ? "fathom" : "npm run fathom --";
+const LOADING_TITLE = "Loading the model";
 
 export interface CommandContext extends Invocation {
   output: Output;
@@ -46,10 +46,11 @@ export async function withServer<T>(
   const client = await connectServer({
     serverEntry: context.serverEntry,
     folder: server.folder,
-    storageDir: server.storageDir ?? absolute(options.storage),
+    storageDir: server.storageDir ?? storageFolder(options),
     settings: server.settings ?? settingsFrom(options),
     trusted: server.trusted,
     signal: context.signal,
+    words: inCommandWords,
     onMessage: (text) => output.remark(text),
     onLog: options.verbose ? (line) => output.remark(output.style("dim", line)) : undefined,
     onWarning: server.showWarnings && ((line) => output.remark(output.style("yellow", line))),
@@ -89,10 +90,19 @@ export function workspaceFolder(options: Options, positional?: string): string {
     throw new UsageError("The folder is given twice: as argument and with --path.");
   }
   const folder = resolve(positional ?? options.path ?? ".");
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`There is no folder ${folder}.`);
-  }
-  return folder;
+  if (!existsSync(folder)) throw new UsageError(`There is no folder ${folder}.`);
+  if (statSync(folder).isDirectory()) return folder;
+  throw new UsageError(`${folder} is a file, not a folder; name the folder that it is in.`);
+}
+
+/** @throws UsageError if a file stands where the folder would be made. */
+function storageFolder({ storage }: Options): string | undefined {
+  if (storage === undefined) return undefined;
+  const folder = resolve(storage);
+  let present = folder;
+  while (!existsSync(present) && dirname(present) !== present) present = dirname(present);
+  if (!existsSync(present) || statSync(present).isDirectory()) return folder;
+  throw new UsageError(`${present} is a file, not a folder, so --storage ${storage} can keep nothing.`);
 }
 
 export interface ReadingOptions {
@@ -110,13 +120,20 @@ export async function readCodebase(
 ): Promise<PrefillOutcome> {
   const { output, signal } = context;
   const end = params.until === undefined ? signal : AbortSignal.any([signal, params.until]);
-  const progress = output.progress(params.title);
+  let shown: { title: string; progress: ProgressLine } | undefined;
   let hasBegun = false;
   const show = (status: Status) => {
     // What comes after reading must not draw its bar back to the beginning.
     if (status.reading === undefined && hasBegun) return;
     hasBegun = status.reading !== undefined;
-    showReading(progress, status, signal.aborted);
+    const step = stepOf(status, params.title, signal.aborted);
+    if (step === undefined) return;
+    // Loading and reading are two works with a bar each.
+    if (shown?.title !== step.title) {
+      shown?.progress.finish();
+      shown = { title: step.title, progress: output.progress(step.title) };
+    }
+    shown.progress.update(step.share, step.words);
   };
   const unlisten = client.onStatus(show);
   show(client.lastStatus);
@@ -128,7 +145,7 @@ export async function readCodebase(
     );
   } finally {
     unlisten();
-    progress.finish();
+    shown?.progress.finish();
   }
 }
 
@@ -145,22 +162,26 @@ export function modelLine({ model, message }: Status): string {
   return `${model.name}: ${context}, KV cache ${model.kvType}, on ${model.gpu}`;
 }
 
-/** Counting tokens comes before there is a length worth a bar. */
-function showReading(progress: ProgressLine, { reading, message, model, state }: Status, stopping: boolean): void {
-  if (reading === undefined) {
-    const isReady = model !== undefined && state === "ready";
-    progress.update(0, isReady || message === "" ? "looking for files" : message);
-    return;
+interface Step {
+  title: string;
+  /** 0 to 1. */
+  share: number;
+  words: string;
+}
+
+/** @returns Undefined when there is nothing to wait for: what failed is told once, by the request. */
+function stepOf({ reading, message, state }: Status, title: string, stopping: boolean): Step | undefined {
+  if (reading !== undefined) {
+    const done = reading.totalTokens > 0 ? reading.doneTokens / reading.totalTokens : 0;
+    // Counting tokens comes before there is a length worth a bar.
+    const share = reading.phase === "tokenize" ? 0 : done;
+    return { title, share, words: stopping ? "stopping; Ctrl+C once more stops at once" : readingLine(reading) };
   }
-  const done = reading.totalTokens > 0 ? reading.doneTokens / reading.totalTokens : 0;
-  const share = reading.phase === "tokenize" ? 0 : done;
-  progress.update(share, stopping ? "stopping; Ctrl+C once more stops at once" : readingLine(reading));
+  if (state === "loading") return { title: LOADING_TITLE, ...loadingOf(message) };
+  if (state === "restarting") return { title: LOADING_TITLE, share: 0, words: message };
+  return state === "ready" || state === "reading" ? { title, share: 0, words: "looking for files" } : undefined;
 }
 
 function modelPath(model: string): string {
   return isModelFile(model) ? resolve(model) : model;
-}
-
-function absolute(path: string | undefined): string | undefined {
-  return path === undefined || isAbsolute(path) ? path : resolve(path);
 }

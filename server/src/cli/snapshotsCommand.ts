@@ -7,10 +7,11 @@ import {
   VerifySnapshotsRequest,
 } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
+import { FATHOM } from "./commandWords.ts";
 import { age, columns, count, counted, hanging, oneLine } from "./format.ts";
 import type { ServerClient } from "./lspClient.ts";
 import type { Output } from "./output.ts";
-import { type CommandContext, type CommandResult, FATHOM, withServer, workspaceFolder } from "./session.ts";
+import { type CommandContext, type CommandResult, withServer, workspaceFolder } from "./session.ts";
 
 /** Shown of ids and of the names of workspaces, characters; more where that does not tell them apart. */
 const SHORT_ID = 8;

@@ -1,7 +1,9 @@
 // Reads a file of the workspace the way an editor opens it: text without byte order mark, URI and language id.
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { unreadableSentence } from "../systemReasons.ts";
 import { UsageError } from "./arguments.ts";
 import { pathInside } from "./locations.ts";
 
@@ -47,13 +49,11 @@ export interface SourceFile {
 
 /**
  * @param folder Absolute path of the workspace folder.
- * @param file Path as typed, relative to the current folder.
+ * @param file Path as typed: relative to the current folder, or else to the one to work on, as `search` prints it.
  * @throws UsageError if the file does not exist or lies outside of the folder; a sentence if it is not UTF-8 text.
  */
 export async function readSourceFile(folder: string, file: string): Promise<SourceFile> {
-  const absolutePath = resolve(file);
-  const path = pathInside(folder, absolutePath);
-  if (path === undefined) throw new UsageError(`${file} is not in ${folder}; name its folder with --path.`);
+  const { absolutePath, path } = find(folder, file);
   const text = decode(file, await readBytesOf(file, absolutePath));
   const hasByteOrderMark = text.startsWith(BYTE_ORDER_MARK);
   return {
@@ -77,11 +77,22 @@ export function languageId(path: string): string {
   return LANGUAGE_IDS[extension] ?? (extension === "" ? "plaintext" : extension);
 }
 
+/** The first place that exists in the folder. */
+function find(folder: string, file: string): Pick<SourceFile, "absolutePath" | "path"> {
+  const places = [resolve(file), resolve(folder, file)].filter(existsSync);
+  if (places.length === 0) throw new UsageError(`There is no file ${file} in ${folder}.`);
+  for (const absolutePath of places) {
+    const path = pathInside(folder, absolutePath);
+    if (path !== undefined) return { absolutePath, path };
+  }
+  throw new UsageError(`${file} is not in ${folder}; name its folder with --path.`);
+}
+
 async function readBytesOf(file: string, absolutePath: string): Promise<Buffer> {
   try {
     return await readFile(absolutePath);
   } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(unreadableSentence(file, error));
   }
 }
 

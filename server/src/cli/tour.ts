@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { DEMO_NOTICE, type Status } from "../protocol/messages.ts";
 import type { Options } from "./arguments.ts";
 import { requireModel } from "./commands.ts";
+import { FATHOM } from "./commandWords.ts";
 import { columns, count, duration, rate, wrap } from "./format.ts";
 import type { PartialSettings, ServerClient } from "./lspClient.ts";
 import {
   type CommandContext,
   type CommandResult,
-  FATHOM,
   isModelFile,
   modelLine,
   settingsFrom,

@@ -10,11 +10,12 @@ import {
   RestartEngineRequest,
   SearchRequest,
 } from "../protocol/messages.ts";
+import { FATHOM } from "./commandWords.ts";
 import { diffOf, rangeOf } from "./editCommand.ts";
 import { count, duration, readingSentence, savedSentence } from "./format.ts";
 import type { ServerClient } from "./lspClient.ts";
 import type { Output } from "./output.ts";
-import { type CommandContext, FATHOM, readCodebase } from "./session.ts";
+import { type CommandContext, readCodebase } from "./session.ts";
 import { readSourceFile, type SourceFile } from "./sourceFile.ts";
 import { type Cursor, chooseCursors, chooseEditLines, functionNames, type TourSource } from "./tourChoices.ts";
 import { heading, INDENT, indented, say, sayCompletion, sayDiff, sayNotice, sayPlaces } from "./tourText.ts";

@@ -8,6 +8,7 @@ import { absentAs, PartialFile } from "../download/partialFile.ts";
 import { formatBytes } from "../formatBytes.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import type { ModelChoice } from "../protocol/messages.ts";
+import { unreadableSentence } from "../systemReasons.ts";
 import type { CatalogueFile, CatalogueModel } from "./catalog.ts";
 import { type FitFacts, type FitWish, planFits } from "./fit.ts";
 
@@ -341,8 +342,7 @@ async function checkedGguf(path: string): Promise<string> {
   if (!isAbsolute(file))
     throw new ModelLibraryError(`"${path}" is not an absolute path. Give the whole path of the file.`);
   const magic = await firstBytes(file).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ModelLibraryError(`${file} cannot be read: ${reason}. Nothing was imported.`, { cause: error });
+    throw new ModelLibraryError(`${unreadableSentence(file, error)} Nothing was imported.`, { cause: error });
   });
   if (magic === GGUF_MAGIC) return resolve(file);
   throw new ModelLibraryError(

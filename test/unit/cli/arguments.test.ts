@@ -62,6 +62,7 @@ describe("cli arguments", () => {
 
   it("takes what follows -- as arguments", () => {
     check("ask -- --json is what", { command: "ask", arguments: ["--json", "is", "what"] });
+    check("ask -- --limit -1", { command: "ask", arguments: ["--limit", "-1"] });
     assert.equal(wantsJson(["ask", "--", "--json"]), false);
     assert.equal(wantsJson(["ask", "--json", "--nonsense"]), true);
   });
@@ -84,7 +85,35 @@ describe("cli arguments", () => {
     checkRefused("doctor --context 1.5", /whole number/, "doctor");
     checkRefused("doctor --context 1048577", /whole number/, "doctor");
     checkRefused("search a --limit 0", /whole number from 1 to 1000/, "search");
+    checkRefused("search a --limit -1", /--limit takes a whole number from 1 to 1000, not “-1”\.$/, "search");
+    checkRefused(
+      "doctor --context -5 --json",
+      /--context takes a whole number from 0 to 1048576, not “-5”\.$/,
+      "doctor",
+    );
+    checkRefused("doctor --model -x", /^The value of --model is missing; one .* is written --model=VALUE\.$/);
     checkRefused("doctor --model=", /value of --model is empty/, "doctor");
+  });
+
+  it("refuses empty arguments, blanks included, before anything starts", () => {
+    for (const argv of [
+      ["ask", ""],
+      ["search", " \t"],
+      ["ask", "where", ""],
+      ["prefill", ""],
+      ["models", "use", " "],
+    ]) {
+      assert.throws(() => parseArguments(argv), { name: "UsageError", message: /^An argument is empty: fathom / });
+    }
+  });
+
+  it("says for each command what --all means there", () => {
+    const meanings = Object.entries(COMMANDS)
+      .filter(([, { options }]) => (options as readonly string[]).includes("all"))
+      .map(([name]) => /^ {2}--all +(.*)$/m.exec(helpText(name as keyof typeof COMMANDS))?.[1] ?? "");
+    assert.equal(meanings.length, 3);
+    assert.equal(new Set(meanings).size, 3);
+    for (const meaning of meanings) assert.match(meaning, /^(Show|Remove) .*every/);
   });
 
   it("fits the help into 80 columns", () => {

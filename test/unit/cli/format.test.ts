@@ -6,9 +6,11 @@ import {
   count,
   counted,
   duration,
+  emptyContextSentence,
   figuresLine,
   hanging,
   leftOutSentence,
+  loadingOf,
   oneLine,
   placeLabel,
   printable,
@@ -153,9 +155,34 @@ describe("cli format", () => {
         { ...OUTCOME, cancelled: true, figures: { ...OUTCOME.figures, evaluatedTokens: 3000 } },
         "Reading was stopped after 3,000 of 12,000 tokens.",
       ],
+      [
+        { ...OUTCOME, cancelled: true, figures: { ...FIGURES, promptTokens: 0, reusedTokens: 0, evaluatedTokens: 0 } },
+        "Reading was stopped before it began.",
+      ],
     ]);
     assert.equal(savedSentence(OUTCOME), undefined);
     assert.equal(savedSentence({ ...OUTCOME, savedBytes: 12, savedMs: 34 }), "Snapshot saved: 12 bytes in 34 ms.");
+  });
+
+  it("says that the context holds no file, if there are files and it holds none", () => {
+    const leftOut = [{ path: "a.ts", reason: "does not fit" }];
+    const empty = { ...OUTCOME, files: 0, outlines: 0, leftOut };
+    assert.equal(
+      emptyContextSentence(empty, 256),
+      "No file is in the model's context of 256 tokens (does not fit: 1): the answer knows at most the places above.",
+    );
+    for (const some of [
+      { ...empty, files: 1 },
+      { ...empty, outlines: 1 },
+      { ...empty, leftOut: [] },
+    ])
+      assert.equal(emptyContextSentence(some, 256), undefined);
+  });
+
+  it("takes how far loading is out of the server's sentence", () => {
+    assert.deepEqual(loadingOf("Loading Qwen3.5 4B: 40 %."), { share: 0.4, words: "Qwen3.5 4B" });
+    assert.deepEqual(loadingOf("Loading a: b.gguf."), { share: 0, words: "a: b.gguf" });
+    assert.deepEqual(loadingOf("Something else."), { share: 0, words: "Something else." });
   });
 
   it("groups what was left out by its reason, most frequent first", () => {

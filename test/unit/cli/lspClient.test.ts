@@ -75,6 +75,16 @@ describe("cli connection to the server", () => {
     await client.end();
   });
 
+  it("puts the server's sentences into the words that it is given, in the status and of failures", async () => {
+    const rest = `send({ id: message.id, error: { code: -32892, message: "not here" } });`;
+    const words = (sentence: string) => sentence.replace("here", "there");
+    const client = await connectServer({ serverEntry: serverEntry(server(rest)), words });
+    assert.equal((await client.status()).message, "there");
+    const failure = { name: "Error", code: -32892, message: "not there" };
+    await assert.rejects(client.request(DoctorRequest.type, null), failure);
+    await client.end();
+  });
+
   it("cancels a request, waits for a status and ends in order", async () => {
     const rest = `if (message.method === "$/cancelRequest")
       send({ id: message.params.id, error: { code: -32800, message: "Cancelled." } });`;

@@ -181,8 +181,11 @@ describe("ModelLibrary", () => {
       await refuses(models.importFile(text), /is not a GGUF model file .* Nothing was imported/);
       await refuses(models.importFile(empty), /is not a GGUF model file/);
       await refuses(models.importFile(model, text), /text\.gguf is not a GGUF/);
-      await refuses(models.importFile(join(dir, "absent.gguf")), /absent\.gguf cannot be read: .*ENOENT/);
-      await refuses(models.importFile(dir), /cannot be read/);
+      await refuses(
+        models.importFile(join(dir, "absent.gguf")),
+        /^There is no file .*absent\.gguf\. Nothing was imported\.$/,
+      );
+      await refuses(models.importFile(dir), / is a folder, not a file\. Nothing was imported\.$/);
       await refuses(models.importFile("models/some.gguf"), /not an absolute path/);
       assert.deepEqual(await models.list(), []);
     });
