@@ -1,5 +1,5 @@
 // Looks at machine, model, files and folders and says of each whether it is good, with what to do if not.
-import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { access, constants, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine, Hardware, LoadedModel, SnapshotInfo } from "../../engine/src/api.ts";
@@ -10,6 +10,7 @@ import { formatBytes } from "./formatBytes.ts";
 import type { EmbeddingModel } from "./index/embeddingModel.ts";
 import type { IndexService } from "./index/indexService.ts";
 import { machineWithoutEngine } from "./machine.ts";
+import { makeFolder } from "./makeFolder.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { familyOfModel, noFamilySentence } from "./models/fimFamilies.ts";
 import { fitsMemory } from "./models/fit.ts";
@@ -182,7 +183,7 @@ async function budgetRows({ session, reader }: DoctorOptions): Promise<DoctorRow
 
 async function storageRows({ storageDir, snapshotDir, engine, settings }: DoctorOptions): Promise<DoctorRow[]> {
   try {
-    await mkdir(storageDir, { recursive: true });
+    await makeFolder(storageDir);
     await access(storageDir, constants.W_OK);
   } catch (error) {
     const text = `${storageDir} cannot be written (${reasonOf(error)}): models and snapshots are not kept`;

@@ -2,6 +2,7 @@
 import {
   type CancellationToken,
   type Connection,
+  ErrorCodes,
   LSPErrorCodes,
   ProgressType,
   type RequestHandler,
@@ -14,6 +15,7 @@ import {
 import { EngineError, type EngineErrorCode } from "../../engine/src/api.ts";
 import { type FathomErrorCode, FathomErrorCodes } from "./protocol/errors.ts";
 import type { AnswerEvent, StopReason } from "./protocol/messages.ts";
+import { wrongParameters } from "./requestShapes.ts";
 
 /** A failure of the server's own, with the code that its client acts on. */
 export class RequestError extends Error {
@@ -42,8 +44,8 @@ const CODE_OF_ENGINE_ERROR: Record<EngineErrorCode, FathomErrorCode> = {
 };
 
 /**
- * Registers a handler. Its signal aborts when the client cancels; an abort that ends in an error is answered as
- * cancelled, every other error with a code and the sentence it carries.
+ * Registers a handler. It meets no parameters of another shape than the request's. Its signal aborts when the client
+ * cancels; an abort that ends in an error is answered as cancelled, every other error with a code and the sentence it carries.
  */
 export function handle<P, R>(
   connection: Connection,
@@ -51,6 +53,8 @@ export function handle<P, R>(
   handler: (params: P, signal: AbortSignal) => Promise<R>,
 ): void {
   const answer = async (params: P, token: CancellationToken): Promise<R | ResponseError<void>> => {
+    const wrong = wrongParameters(type.method, params);
+    if (wrong !== undefined) return new ResponseError<void>(ErrorCodes.InvalidParams, wrong);
     const signal = asSignal(token);
     try {
       return await handler(params, signal);
@@ -61,7 +65,10 @@ export function handle<P, R>(
       return failure;
     }
   };
-  connection.onRequest(type, answer as RequestHandler<P, R, void>);
+  // Parameters in a list come one by one, the token behind them; of an empty list there is only the token.
+  const spread = (...given: unknown[]) =>
+    answer((given.length > 1 ? given[0] : undefined) as P, given.at(-1) as CancellationToken);
+  connection.onRequest(type, spread as RequestHandler<P, R, void>);
   const answers = ANSWERS.get(connection) ?? new Map<string, Answer>();
   ANSWERS.set(connection, answers.set(type.method, answer as Answer));
 }

@@ -32,7 +32,9 @@ export const SERVER_COMMANDS: readonly string[] = [...REQUESTS.map((name) => `${
  * @param onAccepted Hears the id of a completion that was taken.
  */
 export function registerServerCommands(connection: Connection, onAccepted: (id: string) => void): void {
-  connection.onExecuteCommand(async ({ command, arguments: [argument] = [] }: ExecuteCommandParams, token) => {
+  connection.onExecuteCommand(async ({ command, arguments: given }: ExecuteCommandParams, token) => {
+    // Some clients send null or an object where there should be a list.
+    const argument: unknown = Array.isArray(given) ? given[0] : undefined;
     if (command === COMPLETION_ACCEPTED) {
       if (typeof argument === "string") onAccepted(argument);
       return null;

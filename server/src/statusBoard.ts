@@ -3,6 +3,8 @@ import type { Connection } from "vscode-languageserver/node";
 import { type Status, StatusNotification, StatusRequest } from "./protocol/messages.ts";
 import { handle } from "./requests.ts";
 
+/** Begins the reason of a completion that had no model to ask; what follows is the status's message at that time. */
+export const NO_MODEL_READY = "no model is ready";
 /** Progress changes many times a second; a status bar needs no more than this, milliseconds. */
 const MIN_INTERVAL_MS = 100;
 
@@ -27,7 +29,9 @@ export class StatusBoard {
   /** Changes some fields; changes of state are sent at once, the rest at most every {@link MIN_INTERVAL_MS}. */
   update(change: Partial<Status>): void {
     const stateChanged = change.state !== undefined && change.state !== this.#status.state;
-    this.#status = { ...this.#status, ...change };
+    // Beside a model that is ready, "no model is ready: Loading …" would be read as what is the case.
+    const isPast = change.state === "ready" && this.#status.lastCompletion?.reason.startsWith(NO_MODEL_READY);
+    this.#status = { ...this.#status, ...(isPast && { lastCompletion: undefined }), ...change };
     const wait = this.#sentAt + MIN_INTERVAL_MS - Date.now();
     if (stateChanged || wait <= 0) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), wait);

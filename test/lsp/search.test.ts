@@ -116,6 +116,23 @@ describe("search over LSP after changes", () => {
       assert.deepEqual(await pathsOf(session, "numbat"), ["src/two.ts"]);
     }));
 
+  it("finds files by filters alone, also new ones", () =>
+    inSession({ files }, async (session) => {
+      assert.deepEqual(await pathsOf(session, "lang:ts path:one"), ["src/one.ts"]);
+      assert.deepEqual(await pathsOf(session, "lang:go"), []);
+      session.write("src/three.go", "package three\n");
+      await session.fileEvent("src/three.go", FileChangeType.Created);
+      assert.deepEqual(await pathsOf(session, "lang:go"), ["src/three.go"]);
+      assert.deepEqual((await pathsOf(session, "path:src")).sort(), ["src/one.ts", "src/three.go", "src/two.ts"]);
+    }));
+
+  it("tells of a workspace without files that it has none", () =>
+    inSession({ files: {} }, async (session) => {
+      assert.deepEqual(await find(session, "pangolin", { whole: true }), []);
+      const { index } = await session.status(isReady);
+      assert.deepEqual([index?.files, index?.totalFiles], [0, 0]);
+    }));
+
   it("puts what is near to open files first", () => {
     const shelf = "export function readShelf() {\n  return openBook();\n}\n";
     const uses = (folder: string) => `import { readShelf } from "./${folder}/read";\nexport const x = readShelf();\n`;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   createMessageConnection,
+  ErrorCodes,
   FileChangeType,
   type InitializeResult,
   IPCMessageReader,
@@ -308,6 +309,43 @@ describe("reading the workspace over LSP", () => {
     }));
 });
 
+describe("requests as standard commands", () => {
+  const run = (session: Session, name: string, given: unknown) =>
+    session.connection.sendRequest("workspace/executeCommand", { command: `fathom.server.${name}`, arguments: given });
+
+  it("say what they need where that is missing or wrong, and do nothing", () =>
+    withSession({ settings: settingsForTiny({ model: { path: "", demo: false } }) }, async (session) => {
+      await session.status(({ state }) => state === "noModel");
+      for (const [name, needed] of [
+        ["search", "search needs { query: text, limit"],
+        ["chat", "chat needs { turns: [{"],
+        ["edit", "edit needs { uri: text, range: {"],
+      ] as const) {
+        for (const given of [undefined, null, {}, [], [null], ["x"], [[]], [{ query: 1, turns: {}, uri: null }]]) {
+          await assert.rejects(run(session, name, given), ({ code, message }) => {
+            assert.equal(code, ErrorCodes.InvalidParams);
+            return message.startsWith(needed);
+          });
+        }
+      }
+      for (const name of ["completionStatistics", "prefill"]) {
+        const expected = { code: ErrorCodes.InvalidParams, message: new RegExp(`^${name} needs `) };
+        await assert.rejects(run(session, name, ["x"]), expected);
+      }
+    }));
+
+  it("take what they need, and no list where they need nothing", () =>
+    withSession({ settings: settingsForTiny({ model: { path: "", demo: false } }) }, async (session) => {
+      await session.status(({ state }) => state === "noModel");
+      const [place] = (await run(session, "search", [{ query: "parseHeader" }])) as { path: string }[];
+      assert.equal(place?.path, "src/parser.ts");
+      for (const name of ["completionStatistics", "contextMap", "doctor", "getStatus"]) {
+        for (const given of [undefined, null, []]) assert.ok(await run(session, name, given), name);
+      }
+      assert.ok(await session.connection.sendRequest("fathom/getStatus", []));
+    }));
+});
+
 describe("search over LSP", () => {
   const search = async (session: Session, query: string) =>
     (await session.connection.sendRequest(SearchRequest.type, { query })).map(({ path }) => path);
@@ -392,6 +430,9 @@ describe("edits and screenshots over LSP", () => {
       const params = { uri: `file://${outside}`, range, instruction: "x" };
       const request = session.connection.sendRequest(EditRequest.type, params);
       await assert.rejects(request, /neither open nor a file of this workspace/);
+      const elsewhere = { ...params, uri: "file://elsewhere/a.ts" };
+      const other = session.connection.sendRequest(EditRequest.type, elsewhere);
+      await assert.rejects(other, /elsewhere\/a\.ts cannot be edited: it is neither open/);
     }));
 
   it("turns a real PNG into code through the vision path", () =>

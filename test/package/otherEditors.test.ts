@@ -88,6 +88,13 @@ describe("the packed server in another editor", () => {
     );
   });
 
+  it("says what a command needs", async () => {
+    await assert.rejects(
+      connection.sendRequest("workspace/executeCommand", { command: "fathom.server.search", arguments: [] }),
+      { code: -32602, message: "search needs { query: text, limit?: number, whole?: true or false }." },
+    );
+  });
+
   it("completes, with the demo model of the package", async () => {
     const text = FILES["src/use.ts"]!;
     const textDocument = { uri: uri("src/use.ts"), languageId: "typescript", version: 1, text };

@@ -139,7 +139,7 @@ export async function search(context: CommandContext): Promise<CommandResult> {
     const wanted = { query, limit: options.limit, whole: true };
     const places = await client.request(SearchRequest.type, wanted, { signal });
     for (const line of placeLines(output, places, 0)) output.line(line);
-    if (places.length === 0) output.line(nothingFound(query));
+    if (places.length === 0) output.line(nothingFound(query, client.lastStatus.index?.totalFiles));
     return { exitCode: 0, json: { folder, query, places } };
   });
 }

@@ -1,11 +1,12 @@
 // What bases were laid out from, on disk beside their snapshots: found again after a restart or a switch of branches.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import writeFileAtomic from "write-file-atomic";
 import type { PromptPart } from "../../../engine/src/api.ts";
+import { makeFolder } from "../makeFolder.ts";
 import { textHash } from "./readText.ts";
 import type { BaseFile, BaseForm, LeftOut } from "./workspaceFile.ts";
 
@@ -66,7 +67,7 @@ export class BaseRecords {
    * @throws The file system's error: no room, read-only, no permission.
    */
   async save(record: BaseRecord): Promise<void> {
-    await mkdir(this.#dir, { recursive: true });
+    await makeFolder(this.#dir);
     const file = join(this.#dir, recordId(record.parts) + ENDING);
     const now = new Date();
     const known = await utimes(file, now, now).then(

@@ -1,7 +1,8 @@
 // How fast each model reads on this machine, remembered on disk, so that the first reading after a restart knows how much fits the user's patience.
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { makeFolder } from "../makeFolder.ts";
 
 /** Fewer tokens measure the start of a reading, not its speed. */
 const MIN_MEASURED_TOKENS = 2048;
@@ -30,7 +31,7 @@ export class ReadingSpeeds {
     // Put at the end: the oldest entries go first.
     speeds.delete(keyOf(model));
     speeds.set(keyOf(model), Number(((evaluatedTokens / prefillMs) * 1000).toPrecision(SPEED_DIGITS)));
-    await mkdir(dirname(this.#file), { recursive: true });
+    await makeFolder(dirname(this.#file));
     await writeFileAtomic(this.#file, JSON.stringify(Object.fromEntries([...speeds].slice(-MAX_ENTRIES)), null, 2));
   }
 

@@ -18,7 +18,7 @@ import { CompletionStatisticsRequest } from "../protocol/completionMessages.ts";
 import { asSignal, handle } from "../requests.ts";
 import { COMPLETION_ACCEPTED } from "../serverCommands.ts";
 import type { SettingsStore } from "../settingsStore.ts";
-import type { StatusBoard } from "../statusBoard.ts";
+import { NO_MODEL_READY, type StatusBoard } from "../statusBoard.ts";
 import type { CursorSyntaxService } from "../syntax/cursorSyntax.ts";
 import { moreCandidates } from "./candidates.ts";
 import { type Answer, type Ask, Completer } from "./completer.ts";
@@ -184,7 +184,7 @@ export class InlineCompletion {
     const refused = refusalOf({ uri, path, languageId, text: document.getText() }, completion);
     if (refused !== undefined) return refused;
     const { active } = session;
-    if (active === undefined) return `no model is ready: ${status.current.message}`;
+    if (active === undefined) return `${NO_MODEL_READY}: ${status.current.message}`;
     if (familyOfModel(active.info) === undefined) return noFamilySentence(active.info);
     if (this.#model !== active) this.#newModel(active);
     const { selectedCompletionInfo: selected, triggerKind } = params.context;

@@ -1,9 +1,9 @@
 // Keeps the totals of the completion statistics in a small file between sessions; a broken file is begun anew.
 import { readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Clock } from "../codebase/clock.ts";
+import { makeFolder } from "../makeFolder.ts";
 import type { CompletionCounts } from "../protocol/completionMessages.ts";
 import { noCounts, noTotals, type Totals } from "./statistics.ts";
 
@@ -75,7 +75,7 @@ export class TotalsFile {
     this.#counted = noTotals();
     this.#isReset = false;
     try {
-      await mkdir(dirname(this.#file), { recursive: true });
+      await makeFolder(dirname(this.#file));
       await writeFileAtomic(this.#file, JSON.stringify(this.#inFile));
     } catch {
       // The next write has the same counts and more, unless they have been reset meanwhile.

@@ -1,8 +1,9 @@
 // Downloads one file: consent, resume, verification and sentences for what goes wrong; knows nothing of models or of LSP.
-import { mkdir, open, statfs } from "node:fs/promises";
+import { open, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../formatBytes.ts";
+import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import { codeOf, PartialFile } from "./partialFile.ts";
 
@@ -99,7 +100,7 @@ export async function downloadFile(request: DownloadRequest): Promise<DownloadOu
   const url = consentedUrl(request);
   const partial = new PartialFile(request.file);
   try {
-    await mkdir(dirname(partial.path), { recursive: true });
+    await makeFolder(dirname(partial.path));
     if (!(await partial.lock())) throw busy(partial);
   } catch (error) {
     throw await explain(error, url, partial);

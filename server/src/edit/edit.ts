@@ -106,9 +106,11 @@ export class Edit {
     const file = workspace.fileOf(uri);
     const read = file === undefined ? undefined : await readTextFile(file);
     if (read === undefined || "skipped" in read) {
-      const name = uri.startsWith("file:") ? fileURLToPath(uri) : uri;
       const why = read === undefined ? "it is neither open nor a file of this workspace" : read.skipped;
-      throw new RequestError(FathomErrorCodes.badRequest, `${name} cannot be edited: ${why}. Nothing was changed.`);
+      throw new RequestError(
+        FathomErrorCodes.badRequest,
+        `${nameOf(uri)} cannot be edited: ${why}. Nothing was changed.`,
+      );
     }
     return TextDocument.create(uri, "", 0, read.text);
   }
@@ -138,6 +140,15 @@ function assertEditable({ instruction }: EditParams, original: string): void {
           ? `The selection has ${original.length.toLocaleString("en")} characters; at most ${MAX_SELECTION_CHARACTERS.toLocaleString("en")} can be rewritten at once. Select less.`
           : undefined;
   if (problem !== undefined) throw new RequestError(FathomErrorCodes.badRequest, problem);
+}
+
+/** For people; what is no file of this machine keeps its uri. */
+function nameOf(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    return uri;
+  }
 }
 
 function withLf(text: string): string {

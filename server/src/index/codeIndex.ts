@@ -21,6 +21,8 @@ const MAX_CHUNK_CHARS = 6000;
 const TURN_MS = 10;
 /** Texts of one path that stay in the store beside the newest: as many as branches that someone goes back and forth between. */
 const MAX_UNUSED_OF_PATH = 4;
+/** A file whose parse did not end is parsed again at the next starts, so often in all: each time may cost seconds. */
+const MAX_TRIES = 3;
 /** Of a SHA-256. */
 const KEY_DIGITS = 24;
 
@@ -72,6 +74,8 @@ export class CodeIndex {
   readonly #files = new Map<string, Entry>();
   /** Everything whole in the store, by key: also what is not part of the workspace now, such as another branch's. */
   readonly #stored: Map<string, StoredFile>;
+  /** Contents whose parse did not end since the start. */
+  readonly #tried = new Set<string>();
   readonly #symbols = new SymbolTable();
   readonly #graph = new FileGraph();
   readonly #engine: SearchEngine;
@@ -118,26 +122,34 @@ export class CodeIndex {
   }
 
   /**
-   * Adds files, or replaces those of the same paths. What the store has of an earlier time is not computed again.
+   * Adds files, or replaces those of the same paths. What the store has of an earlier time is not computed again, unless
+   * its parse did not end then.
    * @throws LanceDB's error: the files are then not in the index.
    */
   async put(texts: readonly IndexedText[]): Promise<void> {
-    const keyed = texts.map((text) => ({ ...text, key: fileKey(text) }));
+    const keyed = texts.map((text) => ({ ...text, key: this.#keyFor(fileKey(text)) }));
     const changed = keyed.filter(({ path, key, uri }) => !this.has(path, key) || this.#files.get(path)!.uri !== uri);
     const fresh = changed.filter(({ key }) => !this.#stored.has(key));
     if (fresh.length > 0) {
       const syntaxes = await this.#options.analyse(fresh.map(({ path, text }) => ({ path, text })));
-      const chunks = await this.#allChunksOf(fresh, syntaxes);
-      const files = fresh.map((file, index) => storedFile(file, syntaxes[index]!, chunks[index]!.length));
+      const isUnfinished = (index: number) => syntaxes[index]!.unfinished === true;
+      const computed = fresh.map((file, index) =>
+        isUnfinished(index) ? { ...file, key: this.#nextTry(file.key) } : file,
+      );
+      const chunks = await this.#allChunksOf(computed, syntaxes);
+      const files = computed.map((file, index) => storedFile(file, syntaxes[index]!, chunks[index]!.length));
       await this.#writer.add(files, chunks.flat());
       for (const file of files) this.#stored.set(file.key, file);
+      for (const { key } of fresh.filter((_, index) => isUnfinished(index))) this.#tried.add(key);
       this.#computedFiles += files.length;
     }
     for (const { path, changedMs } of keyed) {
       const entry = this.#files.get(path);
       if (entry !== undefined) entry.changedMs = changedMs;
     }
-    for (const { path, uri, key, changedMs } of changed) this.#show(this.#stored.get(key)!, { path, uri, changedMs });
+    for (const { path, uri, key, changedMs } of changed) {
+      this.#show(this.#stored.get(this.#keyFor(key))!, { path, uri, changedMs });
+    }
   }
 
   /** Paths that are not there are passed over. Their chunks stay in the store until {@link forgetUnused}. */
@@ -214,6 +226,24 @@ export class CodeIndex {
     return this.#graph.refresh();
   }
 
+  /**
+   * What an unfinished parse gave is stored under a key of its own, so that the content's own key stays free for the whole.
+   * @param content Key of a content (`fileKey`), or of what is stored of it.
+   * @returns What is stored of it for good, or as long as this process lives; else the same: it is to be computed.
+   */
+  #keyFor(content: string): string {
+    if (this.#stored.has(content)) return content;
+    const tries = triesOf(content);
+    const last = tries.findLast((key) => this.#stored.has(key));
+    const isEnough = last === tries.at(-1) || this.#tried.has(content);
+    return last !== undefined && isEnough ? last : content;
+  }
+
+  #nextTry(content: string): string {
+    const tries = triesOf(content);
+    return tries[tries.findLastIndex((key) => this.#stored.has(key)) + 1]!;
+  }
+
   #show(stored: StoredFile, { path, uri, changedMs }: Pick<Entry, "path" | "uri" | "changedMs">): void {
     this.remove([path]);
     const { symbols, lines, firstLine, ...names } = JSON.parse(stored.syntax) as Facts;
@@ -255,6 +285,11 @@ export class CodeIndex {
       return { key, path, language, startLine, endLine, symbol, signature, text: piece, terms, vector };
     });
   }
+}
+
+/** @returns Keys for what unfinished parses of a content give, one after the other. */
+function triesOf(content: string): string[] {
+  return Array.from({ length: MAX_TRIES }, (_, index) => `${content}-${index + 1}`);
 }
 
 /** @returns Where each line begins. */

@@ -11,10 +11,16 @@ const TURN_MS = 10;
 /** By path: the neighbours, with the share of all ties. */
 type Neighbours = Map<string, Map<string, number>>;
 
+interface Ties {
+  neighbours: Neighbours;
+  /** By path: what others use of a file. */
+  uses: ReadonlyMap<string, number>;
+}
+
 export class FileGraph {
   readonly #files = new Map<string, GraphFile>();
-  #neighbours: Neighbours = new Map();
-  /** Files came, went or changed since the neighbours were looked for. */
+  #ties: Ties = { neighbours: new Map(), uses: new Map() };
+  /** Files came, went or changed since the ties were looked for. */
   #isStale = false;
   #refreshing: Promise<void> | undefined;
   /** Made of these paths, and of use as long as they are the same. */
@@ -29,7 +35,7 @@ export class FileGraph {
     if (this.#files.delete(path)) this.#isStale = true;
   }
 
-  /** Looks for the neighbours anew if something changed; in a large workspace only this does. Gives way in between. */
+  /** Looks for the ties anew if something changed; in a large workspace only this does. Gives way in between. */
   async refresh(): Promise<void> {
     // It may have begun before the last change.
     await this.#refreshing;
@@ -46,27 +52,37 @@ export class FileGraph {
    * @returns Weights by path; the files themselves are not in it unless they are neighbours of each other.
    */
   near(weights: ReadonlyMap<string, number>): Map<string, number> {
-    if (this.#isStale && this.#files.size <= MAX_AT_ONCE) this.#refreshNow();
+    this.#refreshIfFew();
     const near = new Map<string, number>();
     for (const [path, weight] of weights) {
-      for (const [other, share] of this.#neighbours.get(path) ?? []) {
+      for (const [other, share] of this.#ties.neighbours.get(path) ?? []) {
         near.set(other, (near.get(other) ?? 0) + weight * share);
       }
     }
     return near;
   }
 
-  #refreshNow(): void {
+  /**
+   * @returns How much of a file others use: each of their names and imports counts 1, shared by the files that it may mean;
+   *   in a large workspace as of the last {@link refresh}.
+   */
+  useOf(path: string): number {
+    this.#refreshIfFew();
+    return this.#ties.uses.get(path) ?? 0;
+  }
+
+  #refreshIfFew(): void {
+    if (!this.#isStale || this.#files.size > MAX_AT_ONCE) return;
     this.#isStale = false;
-    const steps = neighbourSteps([...this.#files.values()]);
+    const steps = tieSteps([...this.#files.values()]);
     let step = steps.next();
     while (!step.done) step = steps.next();
-    this.#neighbours = step.value;
+    this.#ties = step.value;
   }
 
   async #refresh(): Promise<void> {
     this.#isStale = false;
-    const steps = neighbourSteps([...this.#files.values()]);
+    const steps = tieSteps([...this.#files.values()]);
     let turnEnd = performance.now() + TURN_MS;
     let step = steps.next();
     while (!step.done) {
@@ -76,7 +92,7 @@ export class FileGraph {
       }
       step = steps.next();
     }
-    this.#neighbours = step.value;
+    this.#ties = step.value;
   }
 
   /** Paths of the files that a file imports, in the order of its imports; none for a file that is not there. */
@@ -96,24 +112,26 @@ export class FileGraph {
   }
 }
 
-function* neighbourSteps(files: readonly GraphFile[]): Generator<undefined, Neighbours> {
-  const ties: Neighbours = new Map();
+function* tieSteps(files: readonly GraphFile[]): Generator<undefined, Ties> {
+  const neighbours: Neighbours = new Map();
+  const uses = new Map<string, number>();
   const tie = (from: string, to: string, weight: number) => {
-    const others = ties.get(from) ?? new Map<string, number>();
+    const others = neighbours.get(from) ?? new Map<string, number>();
     others.set(to, (others.get(to) ?? 0) + weight);
-    ties.set(from, others);
+    neighbours.set(from, others);
   };
   for (const [from, targets] of yield* voteSteps(files)) {
     for (const [to, weight] of targets) {
       tie(from, to, weight);
       tie(to, from, weight);
+      uses.set(to, (uses.get(to) ?? 0) + weight);
     }
     yield;
   }
-  for (const others of ties.values()) {
+  for (const others of neighbours.values()) {
     const sum = [...others.values()].reduce((total, weight) => total + weight, 0);
     for (const [other, weight] of others) others.set(other, weight / sum);
     yield;
   }
-  return ties;
+  return { neighbours, uses };
 }

@@ -62,11 +62,23 @@ export function splitFilters(query: string): { filters: QueryFilters; rest: stri
   return { filters, rest };
 }
 
-/** Why nothing may have been found: a language that is misspelt is taken for an ending that no file has. */
-export function nothingFound(query: string): string {
-  const { languages } = splitFilters(query).filters;
-  if (languages === undefined) return "Nothing was found.";
-  return `Nothing was found in files that end in ${languages.map((ending) => `.${ending}`).join(", ")}.`;
+/**
+ * Why nothing may have been found: a language that is misspelt is taken for an ending that no file has.
+ * @param files How many the workspace has, where that is known.
+ */
+export function nothingFound(query: string, files?: number): string {
+  if (files === 0) return "There is nothing to search: the workspace has no files, or rules leave out all of them.";
+  const { filters, rest } = splitFilters(query);
+  const { path, languages } = filters;
+  const endings = languages?.map((ending) => `.${ending}`).join(", ");
+  if (rest.trim() !== "" || filters.symbol !== undefined) {
+    return endings === undefined ? "Nothing was found." : `Nothing was found in files that end in ${endings}.`;
+  }
+  const wanted = [
+    ...(endings === undefined ? [] : [`ends in ${endings}`]),
+    ...(path === undefined ? [] : [`has ${path} in its path`]),
+  ];
+  return wanted.length === 0 ? "Nothing was found." : `No file ${wanted.join(" and ")}.`;
 }
 
 /** An unknown name may be an ending itself. */

@@ -1,7 +1,8 @@
 // Opens the index of a workspace in its folder; without a folder that can be used it is kept in memory, and says so.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../makeFolder.ts";
 import { isOfAnother, ownMark } from "../processMark.ts";
 import { ChunkStore } from "./chunkStore.ts";
 import { CodeIndex, type CodeIndexOptions } from "./codeIndex.ts";
@@ -31,7 +32,7 @@ export interface OpenOptions extends Pick<CodeIndexOptions, "analyse" | "byModel
 /** Opens the index; one that is damaged is removed, and everything is computed again. */
 export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
   const { folder } = options;
-  const reason = take(folder);
+  const reason = await take(folder);
   if (reason !== undefined) return inMemory(options, reason);
   try {
     return { ...(await openAt(folder, options)), folder };
@@ -40,7 +41,7 @@ export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
   }
   try {
     rmSync(folder, { recursive: true, force: true });
-    const taken = take(folder);
+    const taken = await take(folder);
     if (taken !== undefined) return inMemory(options, taken);
     return { ...(await openAt(folder, options)), folder };
   } catch (error) {
@@ -92,9 +93,9 @@ async function openAt(place: string, options: OpenOptions): Promise<Pick<OpenedI
 }
 
 /** Makes the folder and marks it as this process's. @returns Why that cannot be. */
-function take(folder: string): string | undefined {
+async function take(folder: string): Promise<string | undefined> {
   try {
-    mkdirSync(folder, { recursive: true });
+    await makeFolder(folder);
     if (mark(folder)) return undefined;
     const owner = readOwner(folder);
     if (owner === ownMark()) return undefined;

@@ -13,6 +13,8 @@ export const SCORES = {
   exactNameIgnoringCase: 8,
   /** A plain English word among others that is also a name. */
   commonName: 2,
+  /** The first of the files that filters alone ask for; nothing else is found then. */
+  listedFile: 6,
   prefix: 5,
   nameWords: 6,
   literal: 9,
@@ -28,6 +30,10 @@ const TEST_FACTOR = 0.8;
 const TEST_PATH =
   /(?:^|\/)(?:tests?|specs?|__tests__|fixtures?|mocks?)\/|[._-](?:test|spec)\.[^/]*$|(?:^|\/)test_[^/]*$/i;
 const TEST_STEMS = ["test", "spec", "fixtur", "mock"].map(stem);
+
+export function isTest(path: string): boolean {
+  return TEST_PATH.test(path);
+}
 
 /**
  * Places of one file before the other files get their turn. Chosen on the tune half of the retrieval bench: of 100 questions
@@ -141,7 +147,7 @@ function weighted(hit: Hit, stems: ReadonlySet<string>): number {
   for (const word of stems) if (pathStems.has(word)) nInPath++;
   const score = hit.score + SCORES.pathWord * nInPath;
   const asksForTests = TEST_STEMS.some((word) => stems.has(word));
-  return TEST_PATH.test(hit.file.path) && !asksForTests && hit.kind !== "path" ? score * TEST_FACTOR : score;
+  return isTest(hit.file.path) && !asksForTests && hit.kind !== "path" ? score * TEST_FACTOR : score;
 }
 
 function spreadOverFiles(hits: readonly Hit[]): Hit[] {

@@ -4,6 +4,7 @@ import type { ChunkStore, FoundChunk, SearchLimits } from "./chunkStore.ts";
 import { codeWords } from "./codeWords.ts";
 import type { Embedder } from "./embedder.ts";
 import type { FileGraph } from "./fileGraph.ts";
+import { asksForFiles, filteredFiles } from "./filteredFiles.ts";
 import { conditionOf, matchesFilters, matchesSymbol, type QueryFilters, splitFilters } from "./filters.ts";
 import { type Fused, fuse } from "./fusion.ts";
 import { compareHits, type Hit, rankPlaces, SCORES } from "./placeRanking.ts";
@@ -94,7 +95,7 @@ export class SearchEngine {
 
   /**
    * @param text A name, words, a question; "quoted text" is searched as it stands, paths are recognised, and
-   *   `path:`, `lang:` and `symbol:` narrow the search.
+   *   `path:`, `lang:` and `symbol:` narrow the search. Without a word they are all that is asked for.
    * @returns Places, best first; at most three of a file before the other files had their turn.
    */
   async search(text: string, options: SearchOptions = {}): Promise<Place[]> {
@@ -110,6 +111,7 @@ export class SearchEngine {
       ...query.paths.flatMap((path) => this.#pathHits(path, filters)),
       ...this.#symbolHits(query, filters),
       ...this.#filteredSymbols(query, filters),
+      ...(asksForFiles(query, filters) ? this.#filteredFiles(filters, limit) : []),
       ...literals.flat(),
       ...texts,
     ];
@@ -287,12 +289,15 @@ export class SearchEngine {
       const whole = lower === path || lower.endsWith(`/${path}`);
       if (!whole && !lower.includes(path)) continue;
       const at = line === undefined ? 0 : Math.min(line, file.lines - 1);
-      const score = whole ? SCORES.path : SCORES.pathPart;
-      const symbol = enclosingSymbol(file.symbols, at, at)?.name;
-      const place = { startLine: at, endLine: at, symbol, preview: file.firstLine };
-      hits.push({ kind: "path", file, ...place, score, reason: `path ${file.path}` });
+      hits.push(this.#fileHit(file, at, whole ? SCORES.path : SCORES.pathPart));
     }
     return best(hits, filters, MAX_PATHS);
+  }
+
+  #fileHit(file: SearchableFile, line: number, score: number): Hit {
+    const symbol = enclosingSymbol(file.symbols, line, line)?.name;
+    const place = { startLine: line, endLine: line, symbol, preview: file.firstLine };
+    return { kind: "path", file, ...place, score, reason: `path ${file.path}` };
   }
 
   #symbolHits(query: Query, filters: QueryFilters): Hit[] {
@@ -315,6 +320,22 @@ export class SearchEngine {
     return this.#options.symbols
       .find(symbol, MAX_SYMBOLS, (entry) => matchesFilters(entry, entry.name, filters))
       .map((entry, place) => this.#symbolHit(entry, SCORES.exactName - place / MAX_SYMBOLS, `symbol ${entry.name}`));
+  }
+
+  /** `path:` and `lang:` alone ask for files. */
+  #filteredFiles(filters: QueryFilters, limit: number): Hit[] {
+    const { files, graph } = this.#options;
+    const listed = filteredFiles(files.values(), filters, limit, (path) => graph.useOf(path));
+    return listed.flatMap(({ file, definitions }, place) => {
+      const score = SCORES.listedFile - place / listed.length;
+      const reason = `path ${file.path}`;
+      if (definitions.length === 0) return this.#fileHit(file, 0, score);
+      // All of a file stand before those of the next one.
+      return definitions.map((entry, nth) => {
+        const before = nth / definitions.length / listed.length;
+        return { ...this.#symbolHit(entry, score - before, reason), kind: "path" };
+      });
+    });
   }
 
   /** The best way in which each definition matches; a whole name says more than words of it. */

@@ -1,11 +1,12 @@
 // The models on this machine: found, imported, chosen, and listed as choices with what fits; loads and downloads nothing.
-import { mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Hardware, ModelFacts } from "../../../engine/src/api.ts";
 import { absentAs, PartialFile } from "../download/partialFile.ts";
 import { formatBytes } from "../formatBytes.ts";
+import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import type { ModelChoice } from "../protocol/messages.ts";
 import { unreadableSentence } from "../systemReasons.ts";
@@ -244,7 +245,7 @@ export class ModelLibrary {
   #updateIndex(change: (index: Index) => Index): Promise<Index> {
     const update = async () => {
       const index = change(await this.#readIndex());
-      await mkdir(this.#storageDir, { recursive: true });
+      await makeFolder(this.#storageDir);
       await writeFileAtomic(this.#indexFile, `${JSON.stringify(index, undefined, 2)}\n`);
       return index;
     };

@@ -32,10 +32,10 @@ export class Analyser {
     if (rules === undefined) return this.#withoutTree(path, text);
     const grammar = await this.#grammars.load(rules);
     const tree = await this.#grammars.parse(grammar, text);
-    if (tree === undefined) return this.#withoutTree(path, text);
+    if (tree === undefined) return { ...this.#withoutTree(path, text), unfinished: true };
     try {
       const found = this.#grammars.captures(grammar, tree);
-      if (found === undefined) return this.#withoutTree(path, text);
+      if (found === undefined) return { ...this.#withoutTree(path, text), unfinished: true };
       const root = tree.rootNode;
       const captures = plainCaptures(found);
       const excerpts = new Excerpts(

@@ -13,6 +13,8 @@ export interface FileSyntax {
   imports: string[];
   /** What the index needs besides; only where it was asked for, and then there is no outline. */
   parts?: { chunks: FileChunk[]; symbols: SymbolSpan[] };
+  /** It took too long, or ended its thread: on a machine with less to do there may be more to say. */
+  unfinished?: true;
 }
 
 /** A stretch of a file that is found as one. */

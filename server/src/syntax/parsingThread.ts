@@ -74,7 +74,8 @@ export class ParsingThread {
       for (const [offset, syntax] of answers.entries()) results[rest[offset]!.index] = syntax;
       next += answers.length;
       // The first file without an answer hung or ended the thread: it keeps its empty result.
-      if (next < wanted.length) next++;
+      const silent = wanted[next++];
+      if (silent !== undefined) results[silent.index] = { ...emptySyntax(), unfinished: true };
     }
     this.#idleTimer = setTimeout(() => void this.#end(), this.#limits.idleMs).unref();
     return results;

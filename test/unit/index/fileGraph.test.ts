@@ -41,6 +41,14 @@ describe("file graph", () => {
     assertNear(graph, { "socket.ts": 1 }, "api.ts 0.5, main.ts 0.5");
   });
 
+  it("knows how much others use a file, not it itself", () => {
+    const graph = graphOf({ ...FILES, "twin.ts": "Api > Api" });
+    const uses = () => ["api.ts", "twin.ts", "socket.ts", "main.ts", "gone.ts"].map((path) => graph.useOf(path));
+    assert.deepEqual(uses(), [1, 0.5, 2, 0, 0]);
+    graph.remove("main.ts");
+    assert.deepEqual(uses(), [0.5, 0, 1, 0, 0]);
+  });
+
   it("adds up weights", () => {
     assertNear(graphOf(FILES), { "main.ts": 1, "api.ts": 2 }, "api.ts 0.5, main.ts 1, socket.ts 1.5");
   });

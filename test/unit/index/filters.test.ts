@@ -38,12 +38,27 @@ describe("filters in a query", () => {
 
 describe("a search that finds nothing", () => {
   it("says in which files, where a language narrowed it", () => {
-    assert.equal(nothingFound("zebra path:src"), "Nothing was found.");
+    for (const query of ["zebra", "zebra path:src", "symbol:zebra"]) {
+      assert.equal(nothingFound(query), "Nothing was found.");
+    }
     assert.equal(nothingFound("zebra lang:golng"), "Nothing was found in files that end in .golng.");
     assert.equal(
       nothingFound("zebra lang:typescript"),
       "Nothing was found in files that end in .ts, .tsx, .mts, .cts.",
     );
+  });
+
+  it("says that no file fits, where only files were asked for", () => {
+    assert.equal(nothingFound("lang:golng "), "No file ends in .golng.");
+    assert.equal(nothingFound("path:Zebra"), "No file has zebra in its path.");
+    assert.equal(nothingFound('lang:rust path:"my z"'), "No file ends in .rs and has my z in its path.");
+    assert.equal(nothingFound("symbol:x lang:go"), "Nothing was found in files that end in .go.");
+  });
+
+  it("says that there is nothing to search", () => {
+    const sentence = /^There is nothing to search: the workspace has no files/;
+    assert.match(nothingFound("zebra lang:go", 0), sentence);
+    assert.equal(nothingFound("zebra", 1), "Nothing was found.");
   });
 });
 

@@ -87,6 +87,14 @@ describe("the folder of the index", () => {
     });
   });
 
+  it("is memory, at once, where the system makes no folders", async function () {
+    if (process.platform !== "linux") this.skip();
+    folder = "/proc/nope/index";
+    await withIndex(async ({ notice }) =>
+      assert.match(notice ?? "", /\/proc\/nope\/index cannot be written \(ENOENT\)$/),
+    );
+  });
+
   it("is memory while another process has the folder, and the folder again once that has ended", async () => {
     await withIndex(async (opened) => void (await fill(opened)));
     const other = spawn(process.execPath, ["-e", "process.stdin.resume()"], { stdio: ["pipe", "ignore", "ignore"] });

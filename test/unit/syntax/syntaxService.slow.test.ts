@@ -81,6 +81,8 @@ describe("SyntaxService", () => {
       withObedient(async ({ analyse, threads }) => {
         const found = await analyse(["", text, "", "", text].map((each, index) => ({ path: `f${index}`, text: each })));
         assert.deepEqual(outlines(found), ["f0", "", "f2", "f3", ""]);
+        const isUnfinished = found.map(({ unfinished }) => unfinished);
+        assert.deepEqual(isUnfinished, [undefined, true, undefined, undefined, true]);
         assert.deepEqual(outlines(await analyse([{ path: "next", text: "" }])), ["next"]);
         assert.equal(threads.length, 3);
       }));
@@ -90,7 +92,9 @@ describe("SyntaxService", () => {
     withObedient(async ({ analyse }) => {
       const large = { path: "large", text: "x".repeat(5 * 1024 * 1024) };
       assert.deepEqual(outlines(await analyse([large, { path: "a", text: "" }, large])), ["", "a", ""]);
-      assert.deepEqual(outlines(await analyse([large])), [""]);
+      const [alone] = await analyse([large]);
+      // It would be as long at another time.
+      assert.deepEqual([alone?.outline, alone?.unfinished], ["", undefined]);
     }));
 
   it("says that the installation is broken where a grammar is missing, and works again afterwards", () =>
@@ -185,6 +189,16 @@ describe("SyntaxService with the real thread", () => {
       /tree-sitter-typescript\.wasm.* Install Fathom again\.$/,
     );
     await broken.dispose();
+  });
+
+  it("says that it has not finished a file that takes longer than its limit, and goes on in the same thread", async () => {
+    // Finding names takes time that grows with the square of the nesting.
+    const found = await service.analyse([
+      { path: "a.ts", text: "(".repeat(200_000) },
+      { path: "b.ts", text: "export let b = 1;" },
+    ]);
+    assert.deepEqual(outlines(found), ["", "export let b = 1"]);
+    assert.deepEqual([found[0]?.unfinished, found[1]?.unfinished], [true, undefined]);
   });
 
   it("answers for files that are nested deeper than any person writes", async () => {
