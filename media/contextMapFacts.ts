@@ -1,6 +1,7 @@
 // The figures around the treemap: how the window is divided, memory, disk and speed, what is left out; pure, no DOM.
 import type { ContextMap, ContextMapFile } from "../server/src/protocol/messages.ts";
-import { count, memory, size } from "./contextMapText.ts";
+import { quota, size } from "./bytes.ts";
+import { count } from "./contextMapText.ts";
 
 export interface WindowPart {
   className: "front" | "whole" | "outline" | "overlay" | "room";
@@ -40,7 +41,7 @@ export function facts({ totals, model }: Pick<ContextMap, "totals" | "model">): 
   const shared = others > 0 ? ` + ${size(others)} of other workspaces` : "";
   const disk: Fact = {
     name: "On disk",
-    text: `${totals.snapshotBytes === 0 ? "nothing" : size(totals.snapshotBytes)}${shared}, at most ${size(totals.snapshotQuotaBytes)}`,
+    text: `${totals.snapshotBytes === 0 ? "nothing" : size(totals.snapshotBytes)}${shared}, at most ${quota(totals.snapshotQuotaBytes)}`,
     meaning: "What was read, saved so that opening this workspace again takes seconds.",
   };
   if (totals.windowTokens === 0) return [disk];
@@ -48,12 +49,12 @@ export function facts({ totals, model }: Pick<ContextMap, "totals" | "model">): 
   return [
     {
       name: "KV cache",
-      text: `${memory(totals.kvBytes)}${model ? `, ${model.kvType}` : ""}`,
+      text: `${size(totals.kvBytes)}${model ? `, ${model.kvType}` : ""}`,
       meaning: "Memory for all tokens that fit into the window, used or not.",
     },
     {
       name: "Checkpoints",
-      text: checkpoints === 0 ? "none" : `${count(checkpoints)}, ${memory(checkpointBytes)}`,
+      text: checkpoints === 0 ? "none" : `${count(checkpoints)} with ${size(checkpointBytes)}`,
       meaning: "Places from which reading can go on; the more there are, the less is read again after a change.",
     },
     disk,

@@ -56,20 +56,6 @@ export function short(value: number): string {
   return `${(value / 1e6).toFixed(1)}M`;
 }
 
-/** Bytes on a disk, in decimal units as the setting of the quota: `870 MB`, `2.7 GB`. */
-export function size(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
-  return `${Math.round(bytes / 1e3)} kB`;
-}
-
-/** Bytes in memory, in binary units as in the arithmetic of the budget: `256 MiB`, `2.5 GiB`. */
-export function memory(bytes: number): string {
-  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  if (bytes >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
-  return `${Math.ceil(bytes / 2 ** 10)} KiB`;
-}
-
 /** Tokens of a file, for people: what it takes or would take. */
 export function tokensOf({ form, tokens }: ContextMapFile): string {
   if (isRead(form)) return `${count(tokens)} ${tokens === 1 ? "token" : "tokens"}`;

@@ -1,5 +1,6 @@
 // The panel that takes an image from the clipboard, because extensions cannot read one there themselves.
 import type { FromPasteView, ToPasteView } from "../server/src/protocol/webview.ts";
+import { size } from "./bytes.ts";
 import { button, element } from "./dom.ts";
 import { receive, sender } from "./host.ts";
 
@@ -55,7 +56,7 @@ function take(items: DataTransferItem[]): void {
     return;
   }
   if (pasted.size > MAX_IMAGE_BYTES) {
-    forget("The image is larger than 20 MB. A smaller crop works better too.");
+    forget("The image is larger than 20 MiB. A smaller crop works better too.");
     return;
   }
   image = pasted;
@@ -63,7 +64,7 @@ function take(items: DataTransferItem[]): void {
   preview.src = URL.createObjectURL(pasted);
   preview.hidden = false;
   preview.onload = () => {
-    message.textContent = `${preview.naturalWidth} × ${preview.naturalHeight} pixels, ${Math.ceil(pasted.size / 1024)} kB`;
+    message.textContent = `${preview.naturalWidth} × ${preview.naturalHeight} pixels, ${size(pasted.size)}`;
   };
   preview.onerror = () => forget("The pasted image is damaged.");
   useButton.disabled = false;

@@ -15,8 +15,9 @@ import { ChatRequest, type Status } from "../../server/src/protocol/messages.ts"
 import type { ChatEntry, FromChatView, Message, ToChatView } from "../../server/src/protocol/webview.ts";
 import type { ServerConnection } from "./client.ts";
 import { Conversation } from "./conversation.ts";
-import { describeFailure, isCancelled } from "./failures.ts";
+import { describeFailure, isCancelled, SlipError } from "./failures.ts";
 import type { Log } from "./log.ts";
+import type { Milestones } from "./milestones.ts";
 import { inBackground, say } from "./notices.ts";
 import { openPlace } from "./places.ts";
 import { stateLine } from "./statusText.ts";
@@ -31,14 +32,16 @@ export class ChatView implements WebviewViewProvider, Disposable {
   readonly #context: ExtensionContext;
   readonly #server: ServerConnection;
   readonly #log: Log;
+  readonly #milestones: Milestones;
   readonly #conversation = new Conversation();
   #view: WebviewView | undefined;
   #running: CancellationTokenSource | undefined;
 
-  constructor(context: ExtensionContext, server: ServerConnection, log: Log) {
+  constructor(context: ExtensionContext, server: ServerConnection, log: Log, milestones: Milestones) {
     this.#context = context;
     this.#server = server;
     this.#log = log;
+    this.#milestones = milestones;
     this.#conversation.restore(context.workspaceState.get(STORE_KEY));
   }
 
@@ -135,7 +138,9 @@ export class ChatView implements WebviewViewProvider, Disposable {
         if (event.kind === "places") this.#post("places", { places: event.places });
         else this.#post(event.kind, { text: event.text });
       });
-      return isCurrent() ? this.#conversation.finish(outcome) : undefined;
+      if (!isCurrent()) return undefined;
+      this.#milestones.reach("questionAnswered");
+      return this.#conversation.finish(outcome);
     } catch (error) {
       if (!isCurrent()) return undefined;
       const stopped = isCancelled(error) || running.token.isCancellationRequested;
@@ -172,7 +177,8 @@ export class ChatView implements WebviewViewProvider, Disposable {
 
 async function insertAtCursor(text: string): Promise<void> {
   const editor = window.activeTextEditor;
-  if (editor === undefined) throw new Error(l10n.t("Open the file to insert into first; the code was not inserted."));
+  if (editor === undefined)
+    throw new SlipError(l10n.t("Open the file to insert into first; the code was not inserted."));
   const done = await editor.edit((edit) => edit.replace(editor.selection, text));
   if (!done) throw new Error(l10n.t("The editor refused the text, perhaps because the file is read-only."));
   await window.showTextDocument(editor.document, { viewColumn: editor.viewColumn });

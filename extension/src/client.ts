@@ -53,6 +53,9 @@ const MAX_TRANSPORT_ERRORS = 3;
 /** Progress tokens that begin so belong to requests of this extension; all others were begun by the server. */
 const OWN_TOKEN_PREFIX = "fathom-";
 
+/** What the server is told about; text of other schemes it does not know. */
+export const SERVED_SCHEMES: readonly string[] = ["file", "untitled"];
+
 export type ProgressValue = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgressEnd;
 
 /** The connection to the language server; survives crashes, restarts and failed starts. */
@@ -230,7 +233,7 @@ export class ServerConnection implements Disposable {
 
   #clientOptions(isCurrent: () => boolean): LanguageClientOptions {
     return {
-      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      documentSelector: SERVED_SCHEMES.map((scheme) => ({ scheme })),
       synchronize: { configurationSection: SETTINGS_SECTION },
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,

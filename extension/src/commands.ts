@@ -7,6 +7,7 @@ import type { ServerConnection } from "./client.ts";
 import { COMMAND_IDS, type CommandId } from "./commandIds.ts";
 import { completionReport } from "./completionReport.ts";
 import { toggleCompletion, toggleCompletionLanguage } from "./completionSwitches.ts";
+import type { CompletionWatch } from "./completionWatch.ts";
 import type { ContextMapView } from "./contextMapView.ts";
 import { getCudaRuntime } from "./cudaSetup.ts";
 import type { EditPreview } from "./editPreview.ts";
@@ -23,6 +24,7 @@ import type { VirtualDocuments } from "./virtualDocuments.ts";
 export interface CommandDependencies extends ScreenshotDependencies {
   log: LogOutputChannel;
   chat: ChatView;
+  completions: CompletionWatch;
   contextMap: ContextMapView;
   documents: VirtualDocuments;
   edits: EditPreview;
@@ -49,7 +51,7 @@ export function registerCommands(dependencies: CommandDependencies): Disposable[
 }
 
 function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handler> {
-  const { server, log, chat, contextMap, documents, edits, ghostText, models, reading } = dependencies;
+  const { server, log, chat, completions, contextMap, documents, edits, ghostText, models, reading } = dependencies;
   return {
     "fathom.readWorkspace": () => reading.read(),
     "fathom.stopReading": () => reading.stop(),
@@ -75,7 +77,7 @@ function handlersOf(dependencies: CommandDependencies): Record<CommandId, Handle
     "fathom.toggleCompletionLanguage": () => toggleCompletionLanguage(),
     "fathom.snoozeCompletion": () => ghostText.snooze(),
     "fathom.showCompletionStatistics": () => showCompletionStatistics(server, documents),
-    "fathom.showMenu": () => showMenu(server.status),
+    "fathom.showMenu": () => showMenu(server.status, completions.state),
   };
 }
 
@@ -96,7 +98,7 @@ async function rebuildIndex(server: ServerConnection): Promise<void> {
 async function showDoctor(server: ServerConnection, documents: VirtualDocuments): Promise<void> {
   const options = { location: ProgressLocation.Window, title: l10n.t("Fathom looks at this machine") };
   const rows = await window.withProgress(options, () => server.request(DoctorRequest.type, null));
-  await documents.showReport("Fathom doctor.md", doctorReport(rows));
+  await documents.showPage("Fathom doctor.md", doctorReport(rows));
 }
 
 async function showCompletionStatistics(server: ServerConnection, documents: VirtualDocuments): Promise<void> {

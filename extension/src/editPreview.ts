@@ -4,6 +4,7 @@ import {
   commands,
   type Disposable,
   l10n,
+  ProgressLocation,
   Range,
   TabInputTextDiff,
   type TextDocument,
@@ -15,7 +16,9 @@ import {
 } from "vscode";
 import { type EditOutcome, EditRequest } from "../../server/src/protocol/messages.ts";
 import { type Located, locateOriginal, type Span, withLineEndsOf, withProposal } from "./applyProposal.ts";
-import type { ServerConnection } from "./client.ts";
+import { SERVED_SCHEMES, type ServerConnection } from "./client.ts";
+import type { CommandId } from "./commandIds.ts";
+import { SlipError } from "./failures.ts";
 import type { Log } from "./log.ts";
 import { inBackground, say } from "./notices.ts";
 import { withCancellableProgress } from "./progress.ts";
@@ -23,12 +26,12 @@ import { PROPOSAL_SCHEME, type VirtualDocuments } from "./virtualDocuments.ts";
 
 /** For `when` clauses of Accept and Discard. */
 const OPEN_CONTEXT = "fathom.proposalOpen";
-/** What the server is told about; text of other schemes it does not know. */
-const EDITABLE_SCHEMES = ["file", "untitled"];
 
 interface OpenProposal {
   outcome: EditOutcome;
   proposalUri: Uri;
+  /** Takes the notification away. */
+  end: () => void;
 }
 
 /** At most one proposal is open; a new one takes the place of the one before. */
@@ -53,10 +56,10 @@ export class EditPreview implements Disposable {
   /** Asks what to change in the selection, then for a proposal, then shows it. Writes nothing. */
   async editSelection(): Promise<void> {
     const editor = window.activeTextEditor;
-    if (editor === undefined || !EDITABLE_SCHEMES.includes(editor.document.uri.scheme)) {
-      throw new Error(l10n.t("Open a file and select the code to change first."));
+    if (editor === undefined || !SERVED_SCHEMES.includes(editor.document.uri.scheme)) {
+      throw new SlipError(l10n.t("Open a file and select the code to change first."));
     }
-    if (editor.selection.isEmpty) throw new Error(l10n.t("Nothing is selected. Select the code to change first."));
+    if (editor.selection.isEmpty) throw new SlipError(l10n.t("Nothing is selected. Select the code to change first."));
     const selection = editor.selection;
     const instruction = await window.showInputBox({
       title: l10n.t("Edit Selection"),
@@ -76,7 +79,7 @@ export class EditPreview implements Disposable {
 
   /** Writes the open proposal as one edit that one Undo takes back, if its original text is still there. */
   async accept(): Promise<void> {
-    if (this.#open === undefined) throw new Error(l10n.t("There is no open proposal to accept."));
+    if (this.#open === undefined) throw new SlipError(l10n.t("There is no open proposal to accept."));
     const { outcome } = this.#open;
     const document = await workspace.openTextDocument(Uri.parse(outcome.uri));
     const span = spanOf(locate(document, outcome));
@@ -122,31 +125,23 @@ export class EditPreview implements Disposable {
     // The path keeps its extension, so that the proposal is coloured like the file; the query keeps proposals apart.
     const proposalUri = Uri.from({ scheme: PROPOSAL_SCHEME, path: document.uri.path, query: randomUUID() });
     this.#documents.set(proposalUri, withProposal(document.getText(), span, outcome.proposal));
-    const proposal = { outcome, proposalUri };
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const proposal = { outcome, proposalUri, end };
     this.#open = proposal;
     await commands.executeCommand("setContext", OPEN_CONTEXT, true);
     const name = document.uri.path.split("/").at(-1) ?? "";
     const title = l10n.t("{0}: proposed edit", name);
     await commands.executeCommand("vscode.diff", document.uri, proposalUri, title, { preview: true });
     // Until the diff is drawn, the user may have accepted or discarded it already.
-    if (this.#open === proposal) inBackground(this.#log, this.#askInNotification(proposal, name));
-  }
-
-  async #askInNotification(proposal: OpenProposal, name: string): Promise<void> {
-    const { outcome } = proposal;
-    const sentences = [l10n.t("Fathom proposes an edit of {0}; nothing is written yet.", name), outcome.notice];
-    const text = sentences.filter((sentence) => sentence !== undefined).join(" ");
-    // A proposal that ended early is usually incomplete code; that deserves the warning sign.
-    const isWhole = outcome.stopReason === "end" || outcome.stopReason === "stopText";
-    const [accept, discard] = [l10n.t("Accept"), l10n.t("Discard")];
-    const chosen = isWhole
-      ? await window.showInformationMessage(text, accept, discard)
-      : await window.showWarningMessage(text, accept, discard);
-    if (chosen === undefined) return;
-    const isStillOpen = this.#open === proposal;
-    const isAccepted = chosen === accept;
-    if (!isStillOpen && isAccepted) throw new Error(l10n.t("This proposal was closed before; nothing was written."));
-    if (isStillOpen) await (isAccepted ? this.accept() : this.discard());
+    if (this.#open !== proposal) return;
+    const { notice, stopReason } = outcome;
+    const isWhole = stopReason === "end" || stopReason === "stopText";
+    inBackground(this.#log, askInNotification(name, isWhole ? notice : undefined, ended));
+    // A proposal that ended early is usually incomplete code; that deserves the warning sign, which a progress has not.
+    if (!isWhole && notice !== undefined) void window.showWarningMessage(notice);
   }
 
   async #close(): Promise<void> {
@@ -159,9 +154,42 @@ export class EditPreview implements Disposable {
 
   async #forget(): Promise<void> {
     if (this.#open) this.#documents.delete(this.#open.proposalUri);
+    this.#open?.end();
     this.#open = undefined;
     await commands.executeCommand("setContext", OPEN_CONTEXT, false);
   }
+}
+
+/**
+ * Asks in a notification that goes by itself when the proposal does. That is why it is a progress: VS Code closes no message
+ * with buttons for an extension, and it would still ask when the proposal has long been accepted in another way.
+ * @param notice What else there is to say of the proposal.
+ * @param ended Takes the notification away.
+ */
+async function askInNotification(name: string, notice: string | undefined, ended: Promise<void>): Promise<void> {
+  // The answers stand first: the notification shows one line until it is opened.
+  const question = l10n.t(
+    "{0} or {1} the edit of {2} that Fathom proposes; nothing is written yet.",
+    commandLink(l10n.t("Accept"), "fathom.acceptEdit"),
+    commandLink(l10n.t("Discard"), "fathom.discardEdit"),
+    withoutLinks(name),
+  );
+  const title = notice === undefined ? question : `${question} ${withoutLinks(notice)}`;
+  await window.withProgress({ location: ProgressLocation.Notification, title }, (report) => {
+    // Nothing is on its way any more: the bar stands still.
+    report.report({ increment: 100 });
+    return ended;
+  });
+}
+
+/** In notifications VS Code draws links as in Markdown. */
+function commandLink(title: string, command: CommandId): string {
+  return `[${title}](command:${command})`;
+}
+
+/** A file may be called `[x](command:y)`. */
+function withoutLinks(text: string): string {
+  return text.replaceAll("](", "] (");
 }
 
 function locate(document: TextDocument, outcome: EditOutcome): Located {
@@ -177,7 +205,7 @@ function spanOf(located: Located): Span {
     ambiguous: l10n.t("The code this edit was made for has moved and now occurs more than once."),
   }[located.kind];
   const remedy = l10n.t("Nothing was written; select the code again and repeat the edit.");
-  throw new Error(`${why} ${remedy}`);
+  throw new SlipError(`${why} ${remedy}`);
 }
 
 function modifiedUri(input: unknown): Uri | undefined {

@@ -25,17 +25,29 @@ const RESTART_SERVER: Action = { title: () => l10n.t("Restart"), command: "fatho
 const MANAGE_TRUST: Action = { title: () => l10n.t("Manage Trust"), command: MANAGE_TRUST_COMMAND };
 const SHOW_LOG: Action = { title: () => l10n.t("Show Log"), command: "fathom.showLog" };
 
-const ACTION_OF_CODE = new Map<number, Action | undefined>([
+const ACTION_OF_CODE = new Map<number, Action>([
   [WENT_AWAY_CODE, RESTART_SERVER],
   [NOT_THERE_CODE, RESTART_SERVER],
   [FathomErrorCodes.noModel, GET_MODEL],
   [FathomErrorCodes.modelUnusable, GET_MODEL],
   [FathomErrorCodes.engineStopped, SHOW_LOG],
-  [FathomErrorCodes.badRequest, undefined],
   [FathomErrorCodes.untrusted, MANAGE_TRUST],
   [FathomErrorCodes.downloadFailed, GET_MODEL],
   [FathomErrorCodes.engineFailed, RESTART_ENGINE],
 ]);
+
+/** What the user asked for makes no sense as things are; nothing failed, and no log knows more than the sentence. */
+export class SlipError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "SlipError";
+  }
+}
+
+/** True if there is something to tell, but nothing went wrong. */
+export function isSlip(error: unknown): boolean {
+  return error instanceof SlipError || codeOf(error) === FathomErrorCodes.badRequest;
+}
 
 /** Commands that a failure can offer, and therefore the only ones the chat view may ask for. */
 export const FAILURE_COMMANDS: ReadonlySet<string> = new Set(
@@ -57,7 +69,7 @@ export function isCancelled(error: unknown): boolean {
 export function describeFailure(error: unknown): ChatFailure {
   const code = codeOf(error);
   const message = goneSentence(code) ?? messageOf(error);
-  const action = actionFor(code);
+  const action = isSlip(error) ? undefined : actionFor(code);
   return action === undefined ? { message } : { message, action: { title: action.title(), command: action.command } };
 }
 
@@ -67,8 +79,8 @@ function goneSentence(code: number | undefined): string | undefined {
   return undefined;
 }
 
-function actionFor(code: number | undefined): Action | undefined {
-  return code !== undefined && ACTION_OF_CODE.has(code) ? ACTION_OF_CODE.get(code) : SHOW_LOG;
+function actionFor(code: number | undefined): Action {
+  return (code !== undefined && ACTION_OF_CODE.get(code)) || SHOW_LOG;
 }
 
 function codeOf(error: unknown): number | undefined {

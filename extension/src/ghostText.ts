@@ -1,6 +1,9 @@
 // Decides whether inline completions of the server are shown; the server makes them, VS Code draws them.
 import {
   commands,
+  type Disposable,
+  type Event,
+  EventEmitter,
   type InlineCompletionItem,
   type InlineCompletionList,
   l10n,
@@ -15,6 +18,7 @@ import type { Status } from "../../server/src/protocol/messages.ts";
 import { DEFAULT_SETTINGS, SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
 import type { Log } from "./log.ts";
 import { say } from "./notices.ts";
+import { clockTime } from "./statusText.ts";
 
 type Suggestions = InlineCompletionItem[] | InlineCompletionList;
 
@@ -23,14 +27,29 @@ const SNOOZE_MINUTES = [5, 15, 30, 60];
 const MS_PER_MINUTE = 60_000;
 
 /** The middleware of the language client for `textDocument/inlineCompletion`. Each empty result is logged with its reason. */
-export class GhostText {
+export class GhostText implements Disposable {
   readonly #log: Log;
+  readonly #snoozed = new EventEmitter<void>();
   #serverReason: string | undefined;
   /** Milliseconds since the epoch. */
   #snoozedUntil = 0;
+  #endOfSnooze: NodeJS.Timeout | undefined;
+
+  /** A snooze began or ended. */
+  readonly onSnooze: Event<void> = this.#snoozed.event;
 
   constructor(log: Log) {
     this.#log = log;
+  }
+
+  /** When the snooze that runs ends, in milliseconds since the epoch; undefined: none runs. */
+  get snoozedUntil(): number | undefined {
+    return Date.now() < this.#snoozedUntil ? this.#snoozedUntil : undefined;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#endOfSnooze);
+    this.#snoozed.dispose();
   }
 
   /** Logs what the server says about its last completion: the reason for nothing, or the figures. */
@@ -42,7 +61,6 @@ export class GhostText {
 
   /** Lets the user choose how long nothing is shown; a pause that runs can be ended. */
   async snooze(): Promise<void> {
-    const isSnoozed = Date.now() < this.#snoozedUntil;
     const choices = SNOOZE_MINUTES.map(
       (minutes): SnoozeItem => ({ label: l10n.t("For {0} minutes", minutes), minutes }),
     );
@@ -51,12 +69,12 @@ export class GhostText {
       description: l10n.t("snoozed until {0}", clockTime(this.#snoozedUntil)),
       minutes: 0,
     };
-    const chosen = await window.showQuickPick(isSnoozed ? [end, ...choices] : choices, {
+    const chosen = await window.showQuickPick(this.snoozedUntil === undefined ? choices : [end, ...choices], {
       title: l10n.t("Snooze Inline Completions"),
       placeHolder: l10n.t("The model is not asked meanwhile"),
     });
     if (chosen === undefined) return;
-    this.#snoozedUntil = Date.now() + chosen.minutes * MS_PER_MINUTE;
+    this.#snoozeFor(chosen.minutes * MS_PER_MINUTE);
     if (chosen.minutes === 0) {
       say(l10n.t("Fathom: inline completions go on."));
       return;
@@ -69,7 +87,7 @@ export class GhostText {
     return {
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         if (!isEnabled(document)) return this.#nothing("switched off by the setting fathom.completion.enabled");
-        if (Date.now() < this.#snoozedUntil) return this.#nothing(`snoozed until ${clockTime(this.#snoozedUntil)}`);
+        if (this.snoozedUntil !== undefined) return this.#nothing(`snoozed until ${clockTime(this.#snoozedUntil)}`);
         const version = document.version;
         const result = await this.#ask(() => next(document, position, context, token));
         if (result === undefined) return undefined;
@@ -83,6 +101,14 @@ export class GhostText {
         return result;
       },
     };
+  }
+
+  #snoozeFor(ms: number): void {
+    this.#snoozedUntil = Date.now() + ms;
+    clearTimeout(this.#endOfSnooze);
+    // One more millisecond, since a timer may come a little early.
+    this.#endOfSnooze = setTimeout(() => this.#snoozed.fire(), ms + 1);
+    this.#snoozed.fire();
   }
 
   async #ask(next: () => ProviderResult<Suggestions>): Promise<Suggestions | undefined> {
@@ -102,10 +128,6 @@ export class GhostText {
 
 interface SnoozeItem extends QuickPickItem {
   minutes: number;
-}
-
-function clockTime(ms: number): string {
-  return new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function isEnabled(document: TextDocument): boolean {

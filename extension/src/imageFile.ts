@@ -17,7 +17,7 @@ export type CheckedImage = { kind: "image"; mimeType: ImageMimeType } | { kind: 
 export function sizeProblem(nBytes: number): string | undefined {
   if (nBytes === 0) return l10n.t("The image is empty.");
   if (nBytes <= MAX_IMAGE_BYTES) return undefined;
-  return l10n.t("The image is larger than {0} MB. A smaller crop works better too.", MAX_IMAGE_BYTES / 1024 / 1024);
+  return l10n.t("The image is larger than {0} MiB. A smaller crop works better too.", MAX_IMAGE_BYTES / 1024 / 1024);
 }
 
 /**

@@ -9,7 +9,10 @@ export interface ModelRow {
   detail: string;
 }
 
-/** One row of the list of models. Icons are the ids of VS Code's own icon set. */
+/**
+ * One row of the list of models. The list is 600 pixels wide and cuts off the rest: beside the name stands whether it fits,
+ * below it size and licence, then the advice. Icons are the ids of VS Code's own icon set.
+ */
 export function modelRow(choice: ModelChoice): ModelRow {
   const icon = choice.selected ? "$(check) " : choice.installed ? "$(package) " : "$(cloud-download) ";
   const state = choice.selected
@@ -17,8 +20,9 @@ export function modelRow(choice: ModelChoice): ModelRow {
     : choice.installed
       ? l10n.t("installed")
       : size(choice.downloadBytes);
-  const detail = [choice.fit, choice.detail, choice.licence].filter((text) => text !== "").join(" · ");
-  return { label: icon + choice.title, description: `${choice.parameters} · ${state}`, detail };
+  const detail = [state, choice.licence, choice.detail].filter((text) => text !== "").join(" · ");
+  const fit = choice.recommended ? l10n.t("recommended · {0}", choice.fit) : choice.fit;
+  return { label: icon + choice.title, description: fit, detail };
 }
 
 /**

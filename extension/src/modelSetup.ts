@@ -19,8 +19,9 @@ import {
 } from "../../server/src/protocol/messages.ts";
 import { SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
 import type { ServerConnection } from "./client.ts";
-import { isCancelled } from "./failures.ts";
+import { isCancelled, SlipError } from "./failures.ts";
 import type { Log } from "./log.ts";
+import type { Milestones } from "./milestones.ts";
 import { hostOf, modelRow, projectorNames } from "./modelChoices.ts";
 import { inBackground, say } from "./notices.ts";
 import { toReport, withCancellableProgress } from "./progress.ts";
@@ -38,11 +39,13 @@ export class ModelSetup {
   readonly #context: ExtensionContext;
   readonly #server: ServerConnection;
   readonly #log: Log;
+  readonly #milestones: Milestones;
 
-  constructor(context: ExtensionContext, server: ServerConnection, log: Log) {
+  constructor(context: ExtensionContext, server: ServerConnection, log: Log, milestones: Milestones) {
     this.#context = context;
     this.#server = server;
     this.#log = log;
+    this.#milestones = milestones;
   }
 
   /** Shows the models with how they fit this machine, and makes the chosen one the one in use. */
@@ -56,6 +59,7 @@ export class ModelSetup {
     const chosen = await window.showQuickPick(items, {
       title: l10n.t("Get Model"),
       placeHolder: l10n.t("Models run on this machine only; a download needs your consent first"),
+      matchOnDescription: true,
       matchOnDetail: true,
     });
     await chosen?.run?.();
@@ -88,7 +92,7 @@ export class ModelSetup {
   async #download(choice: ModelChoice): Promise<ModelChoice | undefined> {
     const host = hostOf(choice);
     if (host === undefined)
-      throw new Error(l10n.t("{0} has no address to download from. Import a GGUF file instead.", choice.title));
+      throw new SlipError(l10n.t("{0} has no address to download from. Import a GGUF file instead.", choice.title));
     const bytes = size(choice.downloadBytes);
     const download = l10n.t("Download");
     const consent = await window.showInformationMessage(
@@ -96,8 +100,9 @@ export class ModelSetup {
       {
         modal: true,
         detail: l10n.t(
-          "Fathom connects to {0} for this download only and sends nothing of your code. The file is kept in Fathom's folder on this machine. {1}\n\nLicence: {2}",
+          "Fathom connects to {0} for this download only and sends nothing of your code. What is downloaded is kept in Fathom's folder on this machine.\n\n{1}\n\n{2}\n\nLicence: {3}",
           host,
+          choice.detail,
           choice.fit,
           choice.licence,
         ),
@@ -135,6 +140,7 @@ export class ModelSetup {
     const status = await withCancellableProgress(l10n.t("Loading {0}", choice.title), (_report, token) =>
       this.#server.request(SelectModelRequest.type, { id: choice.id }, token),
     );
+    this.#milestones.reach("modelChosen");
     this.#log.info(`Model chosen; state ${status.state}.`);
     const setting = workspace.getConfiguration(SETTINGS_SECTION).get<string>("model.path", "").trim();
     if (setting === "" || setting === choice.id) return say(l10n.t("Fathom: {0} is in use.", choice.title));

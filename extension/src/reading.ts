@@ -22,17 +22,17 @@ export class WorkspaceReading {
     this.#log = log;
   }
 
-  /** Reads what is not read yet, with progress; tells what was read and offers what was left out. */
+  /** Reads what is not read yet, with progress; tells what was read and offers what was not. */
   async read(): Promise<void> {
     if (this.#running) return say(l10n.t("Fathom: the workspace is already being read."));
     const outcome = await this.#readWithProgress();
     const sentence = outcomeSentence(outcome);
     const { origin, files, outlines, figures, leftOut } = outcome;
-    const amount = `${files} files, ${outlines} outlines, ${figures.promptTokens} tokens, ${leftOut.length} left out`;
+    const amount = `${files} files, ${outlines} outlines, ${figures.promptTokens} tokens, ${leftOut.length} not read`;
     this.#log.info(`Reading ended (${outcome.cancelled ? "stopped" : origin}): ${amount}.`);
     if (outcome.leftOut.length === 0 && outcome.notes.length === 0) return say(l10n.t("Fathom: {0}", sentence));
     const chosen = await window.showInformationMessage(sentence, l10n.t("Show Details"));
-    if (chosen) await this.#documents.showReport("Fathom reading.md", readingReport(outcome));
+    if (chosen) await this.#documents.showPage("Fathom reading.md", readingReport(outcome));
   }
 
   /** Ends reading that the user or the server began; what was read so far is kept. */

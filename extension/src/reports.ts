@@ -1,7 +1,7 @@
-// Markdown for the reports that open in an editor: the doctor's rows, what reading left out; pure text, no VS Code.
+// Markdown for the reports that open as pages: the doctor's rows, what reading left out; pure text, no VS Code.
 import * as l10n from "@vscode/l10n";
 import type { DoctorRow, PrefillOutcome } from "../../server/src/protocol/messages.ts";
-import { oneLine, table } from "./markdownTable.ts";
+import { plain, table } from "./markdownTable.ts";
 import { count, figuresLine, outlineCount, seconds, size } from "./statusText.ts";
 
 /** The doctor's rows as a list, problems first; their texts are too long for a table. */
@@ -9,7 +9,12 @@ export function doctorReport(rows: readonly DoctorRow[]): string {
   const words = { good: l10n.t("ok"), warning: l10n.t("warning"), bad: l10n.t("problem") };
   const order: DoctorRow["verdict"][] = ["bad", "warning", "good"];
   const sorted = order.flatMap((verdict) => rows.filter((row) => row.verdict === verdict));
-  const lines = sorted.map(({ verdict, topic, text }) => `- ${words[verdict]} · **${topic}**: ${oneLine(text)}`);
+  const lines = sorted.flatMap(({ verdict, topic, text }) => {
+    const [first = "", ...more] = text.split("\n").map(plain);
+    const entry = `- ${words[verdict]} · **${topic}**:`;
+    // Steps of an arithmetic are a list, not a paragraph.
+    return more.length === 0 ? [`${entry} ${first}`] : [entry, ...[first, ...more].map((line) => `  - ${line}`)];
+  });
   return [`# ${l10n.t("Fathom doctor")}`, "", ...lines, ""].join("\n");
 }
 
@@ -22,8 +27,9 @@ export function outcomeSentence(outcome: PrefillOutcome): string {
       ? l10n.t("{0} files and {1} ({2} tokens)", count(files), outlineCount(outlines), tokens)
       : l10n.t("{0} files ({1} tokens)", count(files), tokens);
   const sentences = [readSentence(outcome, amount)];
-  if (leftOut.length === 1) sentences.push(l10n.t("1 was left out."));
-  if (leftOut.length > 1) sentences.push(l10n.t("{0} were left out.", count(leftOut.length)));
+  // Excluded by rules, or there by their path only: the reasons tell which.
+  if (leftOut.length === 1) sentences.push(l10n.t("1 was not read."));
+  if (leftOut.length > 1) sentences.push(l10n.t("{0} were not read.", count(leftOut.length)));
   return sentences.join(" ");
 }
 
@@ -36,7 +42,7 @@ function readSentence({ cancelled, origin, figures, restoredMs }: PrefillOutcome
   return l10n.t("{0} were read in {1}.", amount, seconds(figures.totalMs));
 }
 
-/** What was read, what was left out and why. */
+/** What was read, what was not and why. */
 export function readingReport(outcome: PrefillOutcome): string {
   const title = `# ${l10n.t("What Fathom has read")}`;
   const lines = [title, "", outcomeSentence(outcome), "", figuresLine(outcome.figures), ""];
@@ -44,10 +50,10 @@ export function readingReport(outcome: PrefillOutcome): string {
     const time = seconds(outcome.savedMs ?? 0);
     lines.push(l10n.t("Kept on disk: {0}, written in {1}.", size(outcome.savedBytes), time), "");
   }
-  lines.push(...outcome.notes.map((note) => `- ${note}`));
+  lines.push(...outcome.notes.map((note) => `- ${plain(note)}`));
   if (outcome.leftOut.length > 0) {
     const rows = outcome.leftOut.map(({ path, reason }) => [path, reason]);
-    lines.push("", `## ${l10n.t("Left out")}`, "", ...table([l10n.t("path"), l10n.t("reason")], rows));
+    lines.push("", `## ${l10n.t("Not read")}`, "", ...table([l10n.t("path"), l10n.t("reason")], rows));
   }
   return `${lines.join("\n").trimEnd()}\n`;
 }

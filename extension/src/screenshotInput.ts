@@ -3,6 +3,7 @@ import { type ExtensionContext, l10n, languages, type Uri, ViewColumn, window, w
 import { ScreenshotRequest } from "../../server/src/protocol/messages.ts";
 import type { Message, ToPasteView } from "../../server/src/protocol/webview.ts";
 import type { ServerConnection } from "./client.ts";
+import { SlipError } from "./failures.ts";
 import { checkImage, decodeBase64, type ImageMimeType, sizeProblem } from "./imageFile.ts";
 import type { Log } from "./log.ts";
 import { withCancellableProgress } from "./progress.ts";
@@ -80,10 +81,10 @@ async function chooseImage(dependencies: ScreenshotDependencies): Promise<Screen
 async function readImage(file: Uri): Promise<Screenshot> {
   // Looked at before reading: nobody's editor should load a film into memory.
   const problem = sizeProblem((await workspace.fs.stat(file)).size);
-  if (problem !== undefined) throw new Error(problem);
+  if (problem !== undefined) throw new SlipError(problem);
   const bytes = await workspace.fs.readFile(file);
   const checked = checkImage(bytes);
-  if (checked.kind === "refused") throw new Error(checked.reason);
+  if (checked.kind === "refused") throw new SlipError(checked.reason);
   return { bytes, mimeType: checked.mimeType };
 }
 

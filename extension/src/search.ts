@@ -44,7 +44,7 @@ export function searchCodebase(server: ServerConnection, log: Log): void {
   };
   showTitle();
   const statusListener = server.onStatus(showTitle);
-  picker.placeholder = l10n.t("Symbol, words or a question");
+  picker.placeholder = l10n.t("Symbol, words or a question; path:, lang: and symbol: narrow it down");
   picker.onDidChangeValue((query) => search.changed(query.trim()));
   // New rows make the first of them active, which is no move of the user's: editors must not flicker while typing.
   let hasMoved = false;
@@ -119,7 +119,10 @@ class LiveSearch {
   async #items(query: string, { token }: CancellationTokenSource): Promise<PlaceItem[]> {
     try {
       const places = await this.#server.request(SearchRequest.type, { query, limit: MAX_PLACES }, token);
-      return places.length > 0 ? places.map(placeItem) : [{ label: l10n.t("Nothing found"), alwaysShow: true }];
+      if (places.length > 0) return places.map(placeItem);
+      const isEmpty = this.#server.status.index?.totalFiles === 0;
+      const label = isEmpty ? l10n.t("Nothing to search: this workspace has no files") : l10n.t("Nothing found");
+      return [{ label, alwaysShow: true }];
     } catch (error) {
       if (isCancelled(error)) return [];
       const { message } = describeFailure(error);

@@ -4,14 +4,15 @@ import {
   type Disposable,
   l10n,
   MarkdownString,
-  type QuickPickItem,
   StatusBarAlignment,
   type StatusBarItem,
   ThemeColor,
   window,
 } from "vscode";
 import type { EngineState, Status } from "../../server/src/protocol/messages.ts";
-import { type CommandId, MANAGE_TRUST_COMMAND } from "./commandIds.ts";
+import type { CommandId } from "./commandIds.ts";
+import { type CompletionState, restWords } from "./completionState.ts";
+import { menuRows } from "./statusMenu.ts";
 import { barText, demoNotice, escapeMarkdown, headline, stateLine, statusFacts } from "./statusText.ts";
 
 /** Left of the editor's own items (position, encoding), right of most others. */
@@ -38,19 +39,20 @@ export class StatusBar implements Disposable {
     this.#item.show();
   }
 
-  readonly show = (status: Status): void => {
-    const text = barText(status);
+  show(status: Status, completions: CompletionState): void {
+    const text = barText(status, completions);
     const isFresh = Date.now() - this.#shownAt < READING_REFRESH_MS;
     const isSteady = status.reading !== undefined && this.#paused === (status.hold === "user");
     if (this.#reading === (status.state === "reading") && isSteady && text === this.#item.text && isFresh) return;
     this.#shownAt = Date.now();
     this.#item.text = text;
-    this.#item.tooltip = tooltip(status);
+    this.#item.tooltip = tooltip(status, completions);
     this.#item.backgroundColor = BACKGROUND[status.state];
-    this.#item.accessibilityInformation = { label: l10n.t("Fathom: {0}", stateLine(status)), role: "button" };
+    const spoken = [stateLine(status), restWords(completions)].filter((words) => words !== undefined).join(" · ");
+    this.#item.accessibilityInformation = { label: l10n.t("Fathom: {0}", spoken), role: "button" };
     this.#setReading(status.state === "reading");
     this.#setPaused(status.hold === "user");
-  };
+  }
 
   dispose(): void {
     this.#item.dispose();
@@ -71,52 +73,20 @@ export class StatusBar implements Disposable {
   }
 }
 
-interface MenuItem extends QuickPickItem {
-  command: string;
-}
-
 /** Quick pick with everything that can be done in this state. */
-export async function showMenu(status: Status): Promise<void> {
-  const chosen = await window.showQuickPick(menuItems(status), {
+export async function showMenu(status: Status, completions: CompletionState): Promise<void> {
+  const chosen = await window.showQuickPick(menuRows(status, completions), {
     title: "Fathom",
     placeHolder: status.message,
   });
   if (chosen) await commands.executeCommand(chosen.command);
 }
 
-function menuItems(status: Status): MenuItem[] {
-  const item = (icon: string, label: string, command: CommandId | typeof MANAGE_TRUST_COMMAND): MenuItem => ({
-    label: `$(${icon}) ${label}`,
-    command,
-  });
-  const items: MenuItem[] = [];
-  if (status.state === "untrusted")
-    items.push(item("workspace-trusted", l10n.t("Manage Workspace Trust"), MANAGE_TRUST_COMMAND));
-  if (status.state === "failed") items.push(item("refresh", l10n.t("Restart Language Server"), "fathom.restartServer"));
-  items.push(
-    item("comment-discussion", l10n.t("Ask about This Codebase"), "fathom.focusChat"),
-    item("search", l10n.t("Search Codebase…"), "fathom.search"),
-    status.state === "reading"
-      ? item("debug-stop", l10n.t("Stop Reading"), "fathom.stopReading")
-      : item("book", l10n.t("Read Workspace"), "fathom.readWorkspace"),
-    status.hold === "user"
-      ? item("debug-continue", l10n.t("Resume Reading"), "fathom.resumeReading")
-      : item("debug-pause", l10n.t("Pause Reading"), "fathom.pauseReading"),
-    item("layout", l10n.t("Show Context Map"), "fathom.showContextMap"),
-    item("cloud-download", l10n.t("Get Model…"), "fathom.getModel"),
-    item("zap", l10n.t("Switch Inline Completions On or Off"), "fathom.toggleCompletion"),
-    item("bell-slash", l10n.t("Snooze Inline Completions…"), "fathom.snoozeCompletion"),
-    item("graph", l10n.t("Show Completion Statistics"), "fathom.showCompletionStatistics"),
-    item("refresh", l10n.t("Restart Engine"), "fathom.restartEngine"),
-    item("pulse", l10n.t("Doctor"), "fathom.doctor"),
-    item("output", l10n.t("Show Log"), "fathom.showLog"),
-  );
-  return items;
-}
-
-function tooltip(status: Status): MarkdownString {
+function tooltip(status: Status, completions: CompletionState): MarkdownString {
   const lines = [`**Fathom**: ${escapeMarkdown(headline(status))}`, ""];
-  for (const fact of statusFacts(status)) lines.push(`- ${escapeMarkdown(fact.name)}: ${escapeMarkdown(fact.text)}`);
+  for (const { name, text } of statusFacts(status, completions)) {
+    lines.push(`- ${escapeMarkdown(name)}: ${escapeMarkdown(text)}`);
+  }
   if (status.model?.demo) lines.push("", escapeMarkdown(demoNotice()));
   const links: { title: string; command: CommandId }[] = [
     { title: l10n.t("Context Map"), command: "fathom.showContextMap" },

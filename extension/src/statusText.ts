@@ -11,6 +11,11 @@ import type {
   ReadingProgress,
   Status,
 } from "../../server/src/protocol/messages.ts";
+import { type CompletionState, restFact, restWords } from "./completionState.ts";
+
+const KIB = 1024;
+const MIB = KIB ** 2;
+const GIB = KIB ** 3;
 
 /** Icons are the ids of VS Code's own icon set. */
 const BAR_ICON: Record<EngineState, string> = {
@@ -31,22 +36,32 @@ export function demoNotice(): string {
   );
 }
 
-/** Text of the status bar item, with icon and, while reading, per cent and the time that is left. */
-export function barText(status: Status): string {
+/**
+ * Text of the status bar item, with icon and, while reading, per cent and the time that is left.
+ * @param completions Switched off, they are named where they could be there otherwise.
+ */
+export function barText(status: Status, completions: CompletionState): string {
   const { icon, text } = barParts(status);
-  return `$(${icon}) ${status.model?.demo ? l10n.t("{0} (demo)", text) : text}`;
+  const named = status.model?.demo ? l10n.t("{0} (demo)", text) : text;
+  const rest = isCalm(status) ? restWords(completions) : undefined;
+  return `$(${icon}) ${rest === undefined ? named : `${named}, ${rest}`}`;
 }
 
-function barParts({ state, hold, reading }: Status): { icon: string; text: string } {
-  const isCalm = state === "reading" || state === "ready";
+/** The model is there and works. */
+function isCalm({ state }: Status): boolean {
+  return state === "reading" || state === "ready";
+}
+
+function barParts(status: Status): { icon: string; text: string } {
+  const { state, hold, reading } = status;
   const done = reading && percent(reading);
-  const held = hold && isCalm ? heldBarText(hold, done) : undefined;
+  const held = hold && isCalm(status) ? heldBarText(hold, done) : undefined;
   if (held !== undefined) return { icon: "debug-pause", text: held };
   const icon = BAR_ICON[state];
   if (reading === undefined || done === undefined) return { icon, text: barWords(state) };
   const left = timeLeft(reading);
   const withTime = (text: string) => (left === undefined ? text : `${text}, ${left}`);
-  if (reading.purpose === "compaction" && isCalm) {
+  if (reading.purpose === "compaction" && isCalm(status)) {
     return { icon: "layers", text: withTime(l10n.t("Fathom: compacting {0} %", done)) };
   }
   if (state === "reading") return { icon, text: withTime(l10n.t("Fathom: reading {0} %", done)) };
@@ -118,9 +133,10 @@ export function headline(status: Status): string {
 }
 
 /** Facts for the tooltip, in the order in which they are shown. */
-export function statusFacts(status: Status): { name: string; text: string }[] {
+export function statusFacts(status: Status, completions: CompletionState): { name: string; text: string }[] {
   const facts: { name: string; text: string }[] = [];
   const { model, base, overlay, index, hold, lastCompletion } = status;
+  const rest = restFact(completions);
   if (model) {
     const text = l10n.t("{0}, {1}, KV cache {2}", model.name, model.gpu, model.kvType);
     facts.push({ name: l10n.t("Model"), text });
@@ -131,6 +147,7 @@ export function statusFacts(status: Status): { name: string; text: string }[] {
   if (index) facts.push({ name: l10n.t("Search"), text: indexLine(index) });
   if (index?.embedding) facts.push({ name: l10n.t("Embedding model"), text: embeddingLine(index.embedding) });
   if (hold) facts.push({ name: l10n.t("Waiting"), text: holdSentence(hold) });
+  if (rest !== undefined) facts.push({ name: l10n.t("Completions"), text: rest });
   if (lastCompletion) facts.push({ name: l10n.t("Last completion"), text: completionLine(lastCompletion) });
   if (status.engineRestarts > 0) {
     facts.push({ name: l10n.t("Engine restarts"), text: count(status.engineRestarts) });
@@ -208,11 +225,13 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** Bytes for people: `870 MB`, `2.7 GB`; decimal units, as download pages use them. */
+/** Bytes for people: `293 KiB`, `870 MiB`, `2.54 GiB`; in the units and roundings of the server, whose sentences stand beside. */
 export function size(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
-  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes >= GIB) return `${(bytes / GIB).toFixed(2)} GiB`;
+  if (bytes >= 10 * MIB) return `${Math.round(bytes / MIB)} MiB`;
+  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
+  if (bytes >= KIB) return `${Math.round(bytes / KIB)} KiB`;
+  return l10n.t("{0} bytes", bytes);
 }
 
 /** Milliseconds for people: `80 ms`, `0.4 s`, `12 s`, `3 min 5 s`. */
@@ -221,6 +240,11 @@ export function seconds(ms: number): string {
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A time of this day, as the display language writes it: `14:30`. */
+export function clockTime(ms: number): string {
+  return new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function percent(reading: ReadingProgress): number {
@@ -262,8 +286,9 @@ function baseLine(base: BaseStatus): string {
     snapshot: l10n.t("restored from disk"),
     computed: l10n.t("read now"),
   };
-  const leftOut = base.leftOut > 0 ? [l10n.t("{0} left out", count(base.leftOut))] : [];
-  return [baseText(base), ...leftOut, origins[base.origin]].join(", ");
+  const read = `${baseText(base)}, ${origins[base.origin]}`;
+  // Excluded by rules, or there by its path only: the number does not tell, the context map does.
+  return base.leftOut > 0 ? l10n.t("{0}; {1} not read", read, count(base.leftOut)) : read;
 }
 
 function changedFiles({ files }: OverlayStatus): string {

@@ -1,5 +1,5 @@
 // Serves read-only documents that exist in memory only: proposals and reports.
-import { commands, type Disposable, EventEmitter, Uri, window, workspace } from "vscode";
+import { commands, type Disposable, EventEmitter, Uri, workspace } from "vscode";
 
 /** Proposed versions of files, shown on the right of a diff. */
 export const PROPOSAL_SCHEME = "fathom-proposal";
@@ -30,23 +30,13 @@ export class VirtualDocuments implements Disposable {
   }
 
   /**
-   * Opens a report in a read-only editor.
-   * @param name File name with extension, which decides the language; the same name replaces the earlier report.
+   * Opens a report in Markdown as a page, drawn by VS Code's own preview.
+   * @param name File name that ends in `.md`; the same name replaces the earlier report.
    */
-  async showReport(name: string, text: string): Promise<void> {
-    const uri = this.#report(name, text);
-    await window.showTextDocument(await workspace.openTextDocument(uri), { preview: true });
-  }
-
-  /** Opens a report in Markdown as a page, drawn by VS Code's own preview. */
   async showPage(name: string, text: string): Promise<void> {
-    await commands.executeCommand("markdown.showPreview", this.#report(name, text));
-  }
-
-  #report(name: string, text: string): Uri {
     const uri = Uri.from({ scheme: REPORT_SCHEME, path: `/${name}` });
     this.set(uri, text);
-    return uri;
+    await commands.executeCommand("markdown.showPreview", uri);
   }
 
   dispose(): void {

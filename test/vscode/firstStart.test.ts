@@ -22,8 +22,29 @@ describe("first start", () => {
     await workbench.press("Control+B");
     await workbench.webview.getByRole("img", { name: "The codebase as the model has read it" }).waitFor();
     await picture("walkthrough");
+    await workbench.page.getByText("Complete as You Type").first().click();
+    await workbench.page.locator("b, strong", { hasText: "Tab" }).waitFor();
+    await picture("completions");
+    await workbench.page.getByText("Let It Read the Codebase").first().click();
     await workbench.page.getByRole("button", { name: "Show Context Map" }).click();
     await workbench.waitForEditor(/Context Map/);
+  });
+
+  journey("counts a step of the walkthrough as done once it was done", async ({ workbench }) => {
+    const asked = workbench.page.locator('[data-done-step-id$="#ask"]');
+    await workbench.ready();
+    await workbench.run("Welcome: Open Walkthrough...");
+    await workbench.pick("Get Started with Fathom");
+    await asked.and(workbench.page.locator('[aria-checked="false"]')).waitFor();
+    // By the mouse: the page takes the keyboard's focus when it is drawn, which would close the palette.
+    await workbench.page.locator(".tab.active .tab-actions a").click();
+    const chat = await workbench.openChat();
+    await workbench.type("Where is the header parsed?");
+    await workbench.press("Enter");
+    await chat.locator('article.answer[aria-busy="false"] .figures').waitFor();
+    await workbench.run("Welcome: Open Walkthrough...");
+    await workbench.pick("Get Started with Fathom");
+    await asked.and(workbench.page.locator('[aria-checked="true"]')).waitFor();
   });
 
   journey(

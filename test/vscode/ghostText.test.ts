@@ -63,13 +63,35 @@ describe("ghost text", () => {
     await workbench.press("Escape");
     await workbench.run("Fathom: Snooze Inline Completions…");
     await workbench.pick("For 15 minutes");
-    await workbench.page.getByText(/^Fathom: no inline completions until/).waitFor();
+    await workbench.waitForStatus(/Fathom \(demo\), completions snoozed until \d/);
     await workbench.press("Control+Alt+8");
     // Longer on its way than a completion was.
     await workbench.waitForFact(/^Last completion/);
     assert.equal(await workbench.ghostText(), "");
     await workbench.run("Fathom: Snooze Inline Completions…");
     await workbench.pick("Go on now");
+    await workbench.ready();
+    await workbench.press("Control+Alt+8");
+    await workbench.waitForGhost();
+  });
+
+  journey("is seen in the status bar to be off, and its menu brings it back", { files: FILES }, async (walked) => {
+    const { workbench, picture } = walked;
+    await offer(workbench);
+    await workbench.run("Fathom: Switch Inline Completions for This Language On or Off");
+    await workbench.waitForStatus(/Fathom \(demo\), completions off for typescript$/);
+    await workbench.waitForFact(/^Completions: off for typescript/);
+    await workbench.status.click();
+    await picture("menu");
+    await workbench.pick("Switch Inline Completions for typescript On");
+    await workbench.ready();
+
+    await workbench.run("Fathom: Switch Inline Completions On or Off");
+    await workbench.waitForStatus(/Fathom \(demo\), completions off$/);
+    await workbench.status.click();
+    await workbench.pick(/Switch Inline Completions On$/);
+    await workbench.ready();
+    await workbench.goTo(3, 13);
     await workbench.press("Control+Alt+8");
     await workbench.waitForGhost();
   });

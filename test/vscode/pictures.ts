@@ -66,9 +66,11 @@ describe("pictures of the README", function () {
     await workbench.openFile(FILE);
     await workbench.goTo(lines.findIndex((line) => line.includes("get waiting()")) + 1, 1);
     for (let n = 0; n < 3; n++) await workbench.press("Shift+ArrowDown");
-    await workbench.press("Control+Alt+E");
+    await workbench.press("Control+K");
+    await workbench.press("Control+G");
     await workbench.answer("Count only what has not been aborted.");
     await workbench.waitForEditor("scheduler.ts: proposed edit");
+    await workbench.notification("Fathom edits the selection").waitFor({ state: "detached" });
     await workbench.notification("nothing is written yet").waitFor();
     await take(workbench, "edit");
   });

@@ -10,7 +10,7 @@ import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import type { ModelChoice } from "../protocol/messages.ts";
 import { unreadableSentence } from "../systemReasons.ts";
-import type { CatalogueFile, CatalogueModel } from "./catalog.ts";
+import { type CatalogueFile, type CatalogueModel, DEFAULT_MODEL_ID } from "./catalog.ts";
 import { type FitFacts, type FitWish, planFits } from "./fit.ts";
 
 /** First four bytes of every GGUF file. */
@@ -311,6 +311,7 @@ function catalogueChoice(state: CatalogueState, options: ChoiceOptions): ModelCh
     downloadBytes: missingBytes,
     installed,
     selected: model.id === options.selectedId,
+    ...(model.id === DEFAULT_MODEL_ID && { recommended: true }),
     fit: fitSentence(facts, options),
   };
 }

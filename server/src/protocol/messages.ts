@@ -398,6 +398,8 @@ export interface ModelChoice {
   downloadBytes: number;
   installed: boolean;
   selected: boolean;
+  /** The one Fathom is built for. */
+  recommended?: true;
   /** Sentence: does it fit this machine, and with how much context. */
   fit: string;
 }

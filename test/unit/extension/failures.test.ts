@@ -1,6 +1,6 @@
 // Tests the sentence and the action for each way a request can fail.
 import assert from "node:assert/strict";
-import { describeFailure, FAILURE_COMMANDS, isCancelled } from "../../../extension/src/failures.ts";
+import { describeFailure, FAILURE_COMMANDS, isCancelled, isSlip, SlipError } from "../../../extension/src/failures.ts";
 import { FathomErrorCodes } from "../../../server/src/protocol/errors.ts";
 
 function failing(code: number, message = "It did not work."): Error {
@@ -35,6 +35,17 @@ describe("describeFailure", () => {
     assert.equal(describeFailure("plain text").message, "plain text");
     assert.equal(describeFailure(failing(1, "")).message, "The request failed without saying why.");
     assert.ok(describeFailure(failing(1, "x".repeat(5000))).message.length < 700);
+  });
+});
+
+describe("a slip", () => {
+  it("is told as it is, with nothing to press", () => {
+    assert.deepEqual(describeFailure(new SlipError("Nothing is selected.")), { message: "Nothing is selected." });
+  });
+  it("is found by the extension or by the server; what fails is none", () => {
+    assert.ok(isSlip(new SlipError("Nothing is selected.")));
+    assert.ok(isSlip(failing(FathomErrorCodes.badRequest)));
+    for (const error of [new Error("x"), failing(FathomErrorCodes.engineFailed), "x"]) assert.ok(!isSlip(error));
   });
 });
 

@@ -19,7 +19,7 @@ describe("checkImage", () => {
     ["a GIF", Buffer.from("GIF89a"), "neither a PNG nor a JPEG"],
     ["a page", Buffer.from("<svg xmlns='x'/>"), "neither a PNG nor a JPEG"],
     ["the largest PNG", bigPng(MAX_IMAGE_BYTES), "image/png"],
-    ["one byte more", bigPng(MAX_IMAGE_BYTES + 1), "larger than 20 MB"],
+    ["one byte more", bigPng(MAX_IMAGE_BYTES + 1), "larger than 20 MiB"],
   ];
   for (const [name, bytes, expected] of cases) {
     it(name, () => {

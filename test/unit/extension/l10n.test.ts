@@ -128,9 +128,9 @@ describe("another language", () => {
   after(() => config({ contents: {} }));
 
   it("is in the status bar and in a line of reading", () => {
-    assert.equal(barText(status({ state: "failed" })), "$(error) [Fathom: stopped]");
+    assert.equal(barText(status({ state: "failed" }), { enabled: true }), "$(error) [Fathom: stopped]");
     assert.equal(
-      barText(status({ state: "reading", reading, hold: "user" })),
+      barText(status({ state: "reading", reading, hold: "user" }), { enabled: true }),
       "$(debug-pause) [Fathom: paused at 25 %]",
     );
     assert.equal(
@@ -151,7 +151,7 @@ describe("another language", () => {
 
   it("is in views and reports, with every value in its place", () => {
     assert.deepEqual(mapActions(status({ state: "noModel" })), [{ title: "[Get Model…]", command: "fathom.getModel" }]);
-    assert.equal(sizeProblem(1e9), "[The image is larger than 20 MB. A smaller crop works better too.]");
+    assert.equal(sizeProblem(1e9), "[The image is larger than 20 MiB. A smaller crop works better too.]");
     const report = doctorReport([{ topic: "Model", verdict: "bad", text: "It is gone." }]);
     assert.equal(report, "# [Fathom doctor]\n\n- [problem] · **Model**: It is gone.\n");
     const conversation = new Conversation();

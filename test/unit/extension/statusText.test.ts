@@ -1,5 +1,6 @@
 // Tests the words for reading, for why it waits, and for what changed since, in the status bar, its tooltip and the views.
 import assert from "node:assert/strict";
+import type { CompletionState } from "../../../extension/src/completionState.ts";
 import {
   barText,
   headline,
@@ -23,6 +24,9 @@ const READING: ReadingProgress = {
   secondsLeft: 340,
 };
 
+/** Nothing is switched off. */
+const ON: CompletionState = { enabled: true, language: { id: "typescript", on: true } };
+
 const BASE: NonNullable<Status["base"]> = {
   tokens: 80_000,
   totalTokens: 80_000,
@@ -40,8 +44,12 @@ function reading(more: Partial<Status> = {}): Status {
   return status({ state: "reading", message: "Reading.", reading: READING, ...more });
 }
 
-function fact(shown: Status, name: string): string | undefined {
-  return statusFacts(shown).find((each) => each.name === name)?.text;
+function inBar(shown: Status, completions: CompletionState = ON): string {
+  return barText(shown, completions);
+}
+
+function fact(shown: Status, name: string, completions: CompletionState = ON): string | undefined {
+  return statusFacts(shown, completions).find((each) => each.name === name)?.text;
 }
 
 describe("the time that is left", () => {
@@ -59,7 +67,7 @@ describe("the time that is left", () => {
   ];
   for (const [secondsLeft, expected] of cases) {
     it(`${secondsLeft} s: ${expected}`, () =>
-      assert.equal(barText(reading({ reading: { ...READING, secondsLeft } })), expected));
+      assert.equal(inBar(reading({ reading: { ...READING, secondsLeft } })), expected));
   }
 });
 
@@ -87,19 +95,65 @@ describe("reading that waits", () => {
   ];
   for (const [hold, bar, line, sentence] of holds) {
     it(`${hold}: is named in the bar, in the line and in the tooltip`, () => {
-      assert.equal(barText(reading({ hold })), bar);
+      assert.equal(inBar(reading({ hold })), bar);
       assert.equal(stateLine(reading({ hold })), line);
       assert.equal(fact(reading({ hold }), "Waiting"), sentence);
       assert.equal(holdSentence(hold), sentence);
     });
   }
   it("shows a pause also when nothing is read", () => {
-    assert.equal(barText(status({ hold: "user" })), "$(debug-pause) Fathom: paused");
+    assert.equal(inBar(status({ hold: "user" })), "$(debug-pause) Fathom: paused");
     assert.equal(stateLine(status({ hold: "user", base: BASE })), "reading is paused");
   });
   it("does not hide what is worse", () => {
-    assert.equal(barText(status({ state: "failed", hold: "user" })), "$(error) Fathom: stopped");
-    assert.equal(barText(reading({ state: "restarting", hold: "battery" })), "$(sync~spin) Fathom: restarting");
+    assert.equal(inBar(status({ state: "failed", hold: "user" })), "$(error) Fathom: stopped");
+    assert.equal(inBar(reading({ state: "restarting", hold: "battery" })), "$(sync~spin) Fathom: restarting");
+  });
+});
+
+describe("completions that were switched off", () => {
+  const demo = {
+    name: "m",
+    file: "/m.gguf",
+    demo: true,
+    contextTokens: 1000,
+    kvType: "f16",
+    gpu: "CPU",
+    canFillInMiddle: true,
+    canSeeImages: false,
+  };
+  const states: [completions: CompletionState, bar: string, fact: string | undefined][] = [
+    [{ enabled: true }, "", undefined],
+    [ON, "", undefined],
+    [{ ...ON, enabled: false }, ", completions off", "off; a click here offers to switch them on"],
+    [
+      { enabled: true, language: { id: "go", on: false } },
+      ", completions off for go",
+      "off for go; a click here offers to switch them on",
+    ],
+    [
+      { ...ON, snoozedUntil: "14:30" },
+      ", completions snoozed until 14:30",
+      "snoozed until 14:30; a click here offers to go on now",
+    ],
+    // What lasts longest is named.
+    [
+      { enabled: false, language: { id: "go", on: false }, snoozedUntil: "14:30" },
+      ", completions off",
+      "off; a click here offers to switch them on",
+    ],
+  ];
+  for (const [completions, words, text] of states) {
+    it(`${JSON.stringify(completions)}: ${words}`, () => {
+      assert.equal(inBar(status({ model: demo }), completions), `$(sparkle) Fathom (demo)${words}`);
+      assert.equal(inBar(reading(), completions), `$(book) Fathom: reading 9 %, 6 min left${words}`);
+      assert.equal(fact(status(), "Completions", completions), text);
+    });
+  }
+  it("are not named where there could be none", () => {
+    for (const state of ["noModel", "untrusted", "starting", "loading", "restarting", "failed"] as const) {
+      assert.doesNotMatch(inBar(status({ state }), { enabled: false }), /completions/);
+    }
   });
 });
 
@@ -129,9 +183,9 @@ describe("a line of reading", () => {
 describe("a compaction", () => {
   const compaction = { ...READING, purpose: "compaction" } as const;
   it("is named in the bar while the old base serves", () =>
-    assert.equal(barText(status({ base: BASE, reading: compaction })), "$(layers) Fathom: compacting 9 %, 6 min left"));
+    assert.equal(inBar(status({ base: BASE, reading: compaction })), "$(layers) Fathom: compacting 9 %, 6 min left"));
   it("can be paused like a reading", () =>
-    assert.equal(barText(status({ reading: compaction, hold: "user" })), "$(debug-pause) Fathom: paused at 9 %"));
+    assert.equal(inBar(status({ reading: compaction, hold: "user" })), "$(debug-pause) Fathom: paused at 9 %"));
 });
 
 describe("what changed since", () => {
@@ -152,7 +206,7 @@ describe("what changed since", () => {
       "80,000 tokens of 212 files and 1 outline read",
     );
     const read = fact(status({ base: { ...BASE, outlines: 7, leftOut: 4 } }), "Read");
-    assert.equal(read, "80,000 tokens of 212 files and 7 outlines, 4 left out, restored from disk");
+    assert.equal(read, "80,000 tokens of 212 files and 7 outlines, restored from disk; 4 not read");
   });
 });
 
@@ -163,7 +217,7 @@ describe("the search index", () => {
     [{ phase: "ready", files: 1200, totalFiles: 1200, chunks: 34_000 }, "1,200 files in 34,000 chunks"],
     [
       { phase: "ready", files: 12, totalFiles: 12, chunks: 34, bytes: 2_700_000 },
-      "12 files in 34 chunks, 3 MB on disk",
+      "12 files in 34 chunks, 2.6 MiB on disk",
     ],
     [{ phase: "ready", files: 12, totalFiles: 12, chunks: 34, bytes: 0 }, "12 files in 34 chunks, in memory"],
     [{ phase: "off", files: 0, totalFiles: 12, chunks: 0 }, "off, see the log"],

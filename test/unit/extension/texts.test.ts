@@ -12,6 +12,8 @@ import {
   stateLine,
   statusFacts,
 } from "../../../extension/src/statusText.ts";
+import { size as viewSize } from "../../../media/bytes.ts";
+import { formatBytes } from "../../../server/src/formatBytes.ts";
 import type {
   BaseStatus,
   Figures,
@@ -79,6 +81,9 @@ const OUTCOME: PrefillOutcome = {
   notes: [],
 };
 
+/** Nothing is switched off. */
+const ON = { enabled: true };
+
 function status(more: Partial<Status>): Status {
   return { state: "ready", message: "Ready.", engineRestarts: 0, ...more };
 }
@@ -92,7 +97,7 @@ describe("status", () => {
     [{ model: { ...MODEL, demo: true } }, "$(sparkle) Fathom (demo)"],
     [{ state: "failed" }, "$(error) Fathom: stopped"],
   ];
-  for (const [more, expected] of bars) it(expected, () => assert.equal(barText(status(more)), expected));
+  for (const [more, expected] of bars) it(expected, () => assert.equal(barText(status(more), ON), expected));
 
   it("is one line with model, state and what is read", () => {
     const base: BaseStatus = {
@@ -106,8 +111,8 @@ describe("status", () => {
     assert.equal(stateLine(status({ model: MODEL, base })), "Qwen3.5-4B · 80,000 tokens of 212 files read");
     assert.equal(stateLine(status({ model: MODEL })), "Qwen3.5-4B · ready");
     assert.equal(stateLine(status({ state: "noModel", message: "No model." })), "No model.");
-    const facts = statusFacts(status({ base: { ...base, leftOut: 1 } }));
-    assert.deepEqual(facts, [{ name: "Read", text: "80,000 tokens of 212 files, 1 left out, restored from disk" }]);
+    const facts = statusFacts(status({ base: { ...base, leftOut: 1 } }), ON);
+    assert.deepEqual(facts, [{ name: "Read", text: "80,000 tokens of 212 files, restored from disk; 1 not read" }]);
   });
 
   it("tells how far reading is", () => {
@@ -139,12 +144,19 @@ describe("figures", () => {
   ];
   for (const [ms, expected] of times) it(`${ms} ms are ${expected}`, () => assert.equal(seconds(ms), expected));
   const sizes: [number, string][] = [
-    [12, "1 kB"],
-    [870_400_000, "870 MB"],
-    [2_740_000_000, "2.7 GB"],
+    [12, "12 bytes"],
+    [299_800, "293 KiB"],
+    [7_444_889, "7.1 MiB"],
+    [870_400_000, "830 MiB"],
+    [2_740_000_000, "2.55 GiB"],
   ];
-  for (const [bytes, expected] of sizes)
-    it(`${bytes} bytes are ${expected}`, () => assert.equal(size(bytes), expected));
+  for (const [bytes, expected] of sizes) {
+    it(`${bytes} bytes are ${expected}, for the server and the views too`, () => {
+      assert.equal(size(bytes), expected);
+      assert.equal(formatBytes(bytes), expected);
+      assert.equal(viewSize(bytes), expected);
+    });
+  }
   it("know the singular", () => assert.match(figuresLine({ ...FIGURES, generatedTokens: 1 }), /^1 token in /));
 });
 
@@ -156,12 +168,17 @@ describe("escapeMarkdown", () => {
 });
 
 describe("reports", () => {
-  it("put problems first, each on one line", () => {
+  it("put problems first, and steps into a list", () => {
     const text = doctorReport([
       { topic: "GPU", verdict: "good", text: "Metal" },
       { topic: "model", verdict: "bad", text: "a|b\nc" },
     ]);
-    assert.deepEqual(text.split("\n").slice(2, -1), ["- problem · **model**: a|b c", "- ok · **GPU**: Metal"]);
+    const shown = ["- problem · **model**:", "  - a\\|b", "  - c", "- ok · **GPU**: Metal"];
+    assert.deepEqual(text.split("\n").slice(2, -1), shown);
+  });
+  it("show names and paths as they are", () => {
+    const text = doctorReport([{ topic: "model", verdict: "good", text: "C:\\m\\a_b_c.gguf <x> *y* [z](w) `v` $u$" }]);
+    assert.match(text, /: C:\\\\m\\\\a\\_b\\_c\.gguf \\<x\\> \\\*y\\\* \\\[z\\\]\(w\) \\`v\\` \\\$u\\\$\n/);
   });
   const sentences: [Partial<PrefillOutcome>, string][] = [
     [{}, "12 files (12,034 tokens) were read in 4.4 s."],
@@ -169,26 +186,29 @@ describe("reports", () => {
     [{ origin: "snapshot", restoredMs: 900 }, "12 files (12,034 tokens) were restored from disk in 0.9 s."],
     [
       { origin: "memory", leftOut: [{ path: "x", reason: "y" }] },
-      "12 files (12,034 tokens) were already read. 1 was left out.",
+      "12 files (12,034 tokens) were already read. 1 was not read.",
     ],
   ];
   for (const [more, expected] of sentences) {
     it(expected, () => assert.equal(outcomeSentence({ ...OUTCOME, ...more }), expected));
   }
-  it("list what was left out", () => {
+  it("list what was not read", () => {
     const text = readingReport({ ...OUTCOME, leftOut: [{ path: "big.bin", reason: "binary" }], notes: ["n"] });
     assert.ok(text.includes("\n| big.bin | binary |\n") && text.includes("- n"), text);
   });
 });
 
 describe("models", () => {
-  it("are rows with size, fit and licence", () => {
+  it("are rows with what a narrow list must not cut off: fit, size, licence, advice", () => {
     assert.deepEqual(modelRow(CHOICE), {
       label: "$(cloud-download) Qwen3.5-4B",
-      description: "4.7 B · 2.7 GB",
-      detail: "Fits with 65,536 tokens. · the default · Apache-2.0",
+      description: "Fits with 65,536 tokens.",
+      detail: "2.55 GiB · Apache-2.0 · the default",
     });
-    assert.equal(modelRow({ ...CHOICE, installed: true, selected: true }).description, "4.7 B · in use");
+    assert.equal(modelRow({ ...CHOICE, recommended: true }).description, "recommended · Fits with 65,536 tokens.");
+    const selected = modelRow({ ...CHOICE, installed: true, selected: true, licence: "" });
+    assert.equal(selected.detail, "in use · the default");
+    assert.match(selected.label, /^\$\(check\) /);
   });
   const hosts: [string | undefined, string | undefined][] = [
     ["https://models.example.org/a/b.gguf", "models.example.org"],

@@ -1,16 +1,8 @@
 // Tests the figures around the treemap: the bar of the window, memory, disk and speed, legend numbers, what is left out.
 import assert from "node:assert/strict";
+import { quota, size } from "../../../media/bytes.ts";
 import { facts, outGroups, readSoFar, windowParts } from "../../../media/contextMapFacts.ts";
-import {
-  count,
-  defaultForms,
-  FORM_MEANING,
-  FORM_NAME,
-  memory,
-  short,
-  size,
-  sumOf,
-} from "../../../media/contextMapText.ts";
+import { count, defaultForms, FORM_MEANING, FORM_NAME, short, sumOf } from "../../../media/contextMapText.ts";
 import type { ContextMap, FileForm, ModelStatus } from "../../../server/src/protocol/messages.ts";
 import { file, totals } from "./mapFiles.ts";
 
@@ -78,21 +70,21 @@ describe("facts", () => {
   it("are memory, disk and speed", () => {
     assert.deepEqual(factTexts({ totals: FULL, model: MODEL }), [
       "KV cache: 256 MiB, q8_0",
-      "Checkpoints: 3, 1.0 MiB",
-      "On disk: 40 MB + 5 MB of other workspaces, at most 20.0 GB",
+      "Checkpoints: 3 with 1.0 MiB",
+      "On disk: 38 MiB + 4.8 MiB of other workspaces, at most 20 GB",
       "Reading: 812 tokens/s",
     ]);
   });
   it("before anything is read say so", () => {
     assert.deepEqual(factTexts({ totals: totals({ windowTokens: 8 }), model: MODEL }), [
-      "KV cache: 0 KiB, q8_0",
+      "KV cache: 0 bytes, q8_0",
       "Checkpoints: none",
-      "On disk: nothing, at most 20.0 GB",
+      "On disk: nothing, at most 20 GB",
       "Reading: not measured yet",
     ]);
   });
   it("without a model are the disk only", () =>
-    assert.deepEqual(factTexts({ totals: totals() }), ["On disk: nothing, at most 20.0 GB"]));
+    assert.deepEqual(factTexts({ totals: totals() }), ["On disk: nothing, at most 20 GB"]));
   it("explain each of their words", () => {
     for (const { meaning } of facts({ totals: FULL })) assert.match(meaning, /^[A-Z].{20,}\.$/);
   });
@@ -152,14 +144,12 @@ describe("numbers", () => {
     [short(99_950), "100K"],
     [short(999_499), "999K"],
     [short(999_500), "1.0M"],
-    [size(999), "1 kB"],
-    [size(870_400_000), "870 MB"],
-    [size(20e9), "20.0 GB"],
-    [memory(1), "1 KiB"],
-    [memory(343 * 1024), "343 KiB"],
-    [memory(7.1 * 2 ** 20), "7.1 MiB"],
-    [memory(2 ** 28), "256 MiB"],
-    [memory(2.5 * 2 ** 30), "2.5 GiB"],
+    [size(999), "999 bytes"],
+    [size(343 * 1024), "343 KiB"],
+    [size(7.1 * 2 ** 20), "7.1 MiB"],
+    [size(2 ** 28), "256 MiB"],
+    [size(2.5 * 2 ** 30), "2.50 GiB"],
+    [quota(20e9), "20 GB"],
   ];
   for (const [text, expected] of cases) it(expected, () => assert.equal(text, expected));
 });

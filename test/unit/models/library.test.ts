@@ -333,6 +333,10 @@ describe("ModelLibrary", () => {
           /^Fits: about .* GiB of memory, with 262,144 tokens of context and (an f16|a q8_0) cache/,
         );
       }
+      assert.deepEqual(
+        choices.filter(({ recommended }) => recommended).map(({ id }) => id),
+        [FOUR_B],
+      );
       const fourB = choices.find((choice) => choice.id === FOUR_B);
       assert.match(fourB?.fit ?? "", /q8_0/);
       assert.match(fourB?.detail ?? "", /About 2\.54 GiB and 644 MiB for images\./);

@@ -1,6 +1,6 @@
 // The extension as VS Code sees it: activated, with all its commands, asking for nothing that it should not.
 import assert from "node:assert/strict";
-import { commands, extensions, Uri, window, workspace } from "vscode";
+import { commands, extensions, type Tab, TabInputWebview, Uri, window, workspace } from "vscode";
 
 const ID = "fathom.fathom";
 
@@ -33,12 +33,17 @@ describe("the packed extension", () => {
     }
   });
 
-  it("opens the doctor's report as a read-only document", async () => {
+  it("opens the doctor's report as a page", async () => {
+    const opened = new Promise<Tab>((resolve) => {
+      window.tabGroups.onDidChangeTabs((event) => event.opened.forEach(resolve));
+    });
     await commands.executeCommand("fathom.doctor");
-    const document = window.activeTextEditor!.document;
-    assert.equal(document.uri.scheme, "fathom-report");
-    assert.equal(document.languageId, "markdown");
-    assert.match(document.getText(), /engine process \d+/);
+    const { input } = await opened;
+    assert.ok(input instanceof TabInputWebview && input.viewType.endsWith("markdown.preview"));
+    const report = Uri.from({ scheme: "fathom-report", path: "/Fathom doctor.md" });
+    const text = (await workspace.openTextDocument(report)).getText();
+    assert.match(text, /engine process \d+/);
+    assert.match(text, /^ {2}- KV cache per token/m);
   });
 
   it("opens the log", async () => {

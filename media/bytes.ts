@@ -1,0 +1,19 @@
+// Says a number of bytes for people, in the units and roundings of the server and of the extension; pure, no DOM.
+
+const KIB = 1024;
+const MIB = KIB ** 2;
+const GIB = KIB ** 3;
+
+/** Binary units: `293 KiB`, `7.1 MiB`, `256 MiB`, `2.54 GiB`. */
+export function size(bytes: number): string {
+  if (bytes >= GIB) return `${(bytes / GIB).toFixed(2)} GiB`;
+  if (bytes >= 10 * MIB) return `${Math.round(bytes / MIB)} MiB`;
+  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
+  if (bytes >= KIB) return `${Math.round(bytes / KIB)} KiB`;
+  return `${bytes} bytes`;
+}
+
+/** A quota in the unit of its setting, 10^9 bytes, so that both show the same number: `20 GB`. */
+export function quota(bytes: number): string {
+  return `${bytes / 1e9} GB`;
+}
