@@ -1,6 +1,7 @@
 // The figures around the treemap: how the window is divided, memory, disk and speed, what is left out; pure, no DOM.
+
+import { formatBytes, formatQuota } from "../server/src/protocol/formatBytes.ts";
 import type { ContextMap, ContextMapFile } from "../server/src/protocol/messages.ts";
-import { quota, size } from "./bytes.ts";
 import { count } from "./contextMapText.ts";
 
 export interface WindowPart {
@@ -38,10 +39,10 @@ export interface Fact {
 /** Memory, disk and speed. */
 export function facts({ totals, model }: Pick<ContextMap, "totals" | "model">): Fact[] {
   const others = totals.allSnapshotBytes - totals.snapshotBytes;
-  const shared = others > 0 ? ` + ${size(others)} of other workspaces` : "";
+  const shared = others > 0 ? ` + ${formatBytes(others)} of other workspaces` : "";
   const disk: Fact = {
     name: "On disk",
-    text: `${totals.snapshotBytes === 0 ? "nothing" : size(totals.snapshotBytes)}${shared}, at most ${quota(totals.snapshotQuotaBytes)}`,
+    text: `${totals.snapshotBytes === 0 ? "nothing" : formatBytes(totals.snapshotBytes)}${shared}, at most ${formatQuota(totals.snapshotQuotaBytes)}`,
     meaning: "What was read, saved so that opening this workspace again takes seconds.",
   };
   if (totals.windowTokens === 0) return [disk];
@@ -49,12 +50,12 @@ export function facts({ totals, model }: Pick<ContextMap, "totals" | "model">): 
   return [
     {
       name: "KV cache",
-      text: `${size(totals.kvBytes)}${model ? `, ${model.kvType}` : ""}`,
+      text: `${formatBytes(totals.kvBytes)}${model ? `, ${model.kvType}` : ""}`,
       meaning: "Memory for all tokens that fit into the window, used or not.",
     },
     {
       name: "Checkpoints",
-      text: checkpoints === 0 ? "none" : `${count(checkpoints)} with ${size(checkpointBytes)}`,
+      text: checkpoints === 0 ? "none" : `${count(checkpoints)} with ${formatBytes(checkpointBytes)}`,
       meaning: "Places from which reading can go on; the more there are, the less is read again after a change.",
     },
     disk,

@@ -1,6 +1,7 @@
 // The panel that takes an image from the clipboard, because extensions cannot read one there themselves.
+
+import { formatBytes } from "../server/src/protocol/formatBytes.ts";
 import type { FromPasteView, ToPasteView } from "../server/src/protocol/webview.ts";
-import { size } from "./bytes.ts";
 import { button, element } from "./dom.ts";
 import { receive, sender } from "./host.ts";
 
@@ -64,7 +65,7 @@ function take(items: DataTransferItem[]): void {
   preview.src = URL.createObjectURL(pasted);
   preview.hidden = false;
   preview.onload = () => {
-    message.textContent = `${preview.naturalWidth} × ${preview.naturalHeight} pixels, ${size(pasted.size)}`;
+    message.textContent = `${preview.naturalWidth} × ${preview.naturalHeight} pixels, ${formatBytes(pasted.size)}`;
   };
   preview.onerror = () => forget("The pasted image is damaged.");
   useButton.disabled = false;

@@ -1,5 +1,6 @@
 // Words for the status, for reading progress and for figures, wherever they are shown; pure text, no VS Code.
 import * as l10n from "@vscode/l10n";
+import { formatBytes } from "../../server/src/protocol/formatBytes.ts";
 import type {
   BaseStatus,
   EmbeddingStatus,
@@ -12,10 +13,6 @@ import type {
   Status,
 } from "../../server/src/protocol/messages.ts";
 import { type CompletionState, restFact, restWords } from "./completionState.ts";
-
-const KIB = 1024;
-const MIB = KIB ** 2;
-const GIB = KIB ** 3;
 
 /** Icons are the ids of VS Code's own icon set. */
 const BAR_ICON: Record<EngineState, string> = {
@@ -225,13 +222,9 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** Bytes for people: `293 KiB`, `870 MiB`, `2.54 GiB`; in the units and roundings of the server, whose sentences stand beside. */
+/** Bytes for people, as everywhere; the one word among the units is translated. */
 export function size(bytes: number): string {
-  if (bytes >= GIB) return `${(bytes / GIB).toFixed(2)} GiB`;
-  if (bytes >= 10 * MIB) return `${Math.round(bytes / MIB)} MiB`;
-  if (bytes >= MIB) return `${(bytes / MIB).toFixed(1)} MiB`;
-  if (bytes >= KIB) return `${Math.round(bytes / KIB)} KiB`;
-  return l10n.t("{0} bytes", bytes);
+  return bytes < 1024 ? l10n.t("{0} bytes", bytes) : formatBytes(bytes);
 }
 
 /** Milliseconds for people: `80 ms`, `0.4 s`, `12 s`, `3 min 5 s`. */

@@ -6,7 +6,6 @@ import type { Engine, Hardware, LoadedModel, SnapshotInfo } from "../../engine/s
 import type { Workspace } from "./codebase/workspace.ts";
 import type { WorkspaceReader } from "./codebase/workspaceReader.ts";
 import type { CudaRuntime } from "./cuda/cudaRuntime.ts";
-import { formatBytes } from "./formatBytes.ts";
 import type { EmbeddingModel } from "./index/embeddingModel.ts";
 import type { IndexService } from "./index/indexService.ts";
 import { machineWithoutEngine } from "./machine.ts";
@@ -14,6 +13,7 @@ import { makeFolder } from "./makeFolder.ts";
 import type { ModelSession } from "./modelSession.ts";
 import { familyOfModel, noFamilySentence } from "./models/fimFamilies.ts";
 import { fitsMemory } from "./models/fit.ts";
+import { formatBytes } from "./protocol/formatBytes.ts";
 import { DoctorRequest, type DoctorRow, type HoldReason, type Status } from "./protocol/messages.ts";
 import { handle } from "./requests.ts";
 import type { SettingsStore } from "./settingsStore.ts";

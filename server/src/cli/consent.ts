@@ -1,5 +1,5 @@
 // Consent to a download on the command line: by naming the host exactly, or at the terminal.
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import { type CommandName, UsageError } from "./arguments.ts";
 import type { CommandContext } from "./session.ts";
 

@@ -1,11 +1,12 @@
 // The command `cuda`: says whether the runtime for CUDA is of use here, downloads it after consent, removes it.
-import { formatBytes } from "../formatBytes.ts";
+
 import {
   CudaRuntimeRequest,
   type CudaRuntimeState,
   DownloadCudaRuntimeRequest,
   RemoveCudaRuntimeRequest,
 } from "../protocol/cudaMessages.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import { UsageError } from "./arguments.ts";
 import { FATHOM } from "./commandWords.ts";
 import { agreesTo } from "./consent.ts";

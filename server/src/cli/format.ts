@@ -1,5 +1,5 @@
 // Turns numbers, figures, places and rows into text for the terminal; pure, knows no streams and no colours.
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import type { Figures, Place, PrefillOutcome, ReadingProgress } from "../protocol/messages.ts";
 
 /** Stands where there is nothing to say. */

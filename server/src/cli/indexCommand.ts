@@ -1,5 +1,5 @@
 // The command `index`: removes what the search keeps on disk, of one folder or of all.
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import { RemoveIndexRequest } from "../protocol/messages.ts";
 import { UsageError } from "./arguments.ts";
 import { counted } from "./format.ts";

@@ -1,5 +1,5 @@
 // How the context map looks on the terminal: the tree with tokens, bars and forms, then totals and arithmetic; measures nothing.
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import type { ContextMap, FileForm } from "../protocol/messages.ts";
 import { FORMS, isRead, sizeOf, type TreeRow } from "./contextTree.ts";
 import { count, counted, hanging, oneLine, reasonsText, shareBar, shorten } from "./format.ts";

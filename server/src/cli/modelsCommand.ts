@@ -1,6 +1,6 @@
 // The command `models`: lists, downloads (after consent), imports and chooses models.
 import { resolve } from "node:path";
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import {
   DownloadModelRequest,
   ImportModelRequest,

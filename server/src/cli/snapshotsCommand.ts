@@ -1,5 +1,5 @@
 // The command `snapshots`: lists the states on disk, removes some or all of them, checks every byte of them.
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import {
   ListSnapshotsRequest,
   RemoveSnapshotsRequest,

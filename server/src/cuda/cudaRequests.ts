@@ -3,7 +3,6 @@ import module from "node:module";
 import type { Connection } from "vscode-languageserver/node";
 import type { Hardware } from "../../../engine/src/api.ts";
 import type { EngineHost } from "../engineHost.ts";
-import { formatBytes } from "../formatBytes.ts";
 import type { ModelSession } from "../modelSession.ts";
 import {
   CudaRuntimeRequest,
@@ -12,6 +11,7 @@ import {
   RemoveCudaRuntimeRequest,
 } from "../protocol/cudaMessages.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import { handle, RequestError, workDone } from "../requests.ts";
 import type { SettingsStore } from "../settingsStore.ts";
 import { CUDA_LICENCE, CUDA_VERSION, cudaPackages } from "./cudaPackages.ts";

@@ -6,8 +6,8 @@ import { defaultUrl } from "registry-url";
 import { extract } from "tar";
 import { downloadFile } from "../download/download.ts";
 import { absentAs, codeOf } from "../download/partialFile.ts";
-import { formatBytes } from "../formatBytes.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import type { CudaPackage } from "./cudaPackages.ts";
 
 /** Begins the names of the folders with a whole runtime; its version follows. */

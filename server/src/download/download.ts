@@ -2,9 +2,9 @@
 import { open, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatBytes } from "../formatBytes.ts";
 import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import { codeOf, PartialFile } from "./partialFile.ts";
 
 /** A model host answers with one redirect to its storage, a mirror perhaps with two. */

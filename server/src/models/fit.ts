@@ -1,6 +1,6 @@
 // How large a context fits this machine: the one place of that arithmetic; knows numbers only, no files and no engine.
 import type { Hardware, KvType, ModelFacts } from "../../../engine/src/api.ts";
-import { formatBytes } from "../formatBytes.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;

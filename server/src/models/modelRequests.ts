@@ -2,10 +2,10 @@
 import type { Connection } from "vscode-languageserver/node";
 import type { Engine } from "../../../engine/src/api.ts";
 import { downloadFile } from "../download/download.ts";
-import { formatBytes } from "../formatBytes.ts";
 import { machineWithoutEngine } from "../machine.ts";
 import type { ModelSession } from "../modelSession.ts";
 import { FathomErrorCodes } from "../protocol/errors.ts";
+import { formatBytes } from "../protocol/formatBytes.ts";
 import {
   type DownloadModelParams,
   DownloadModelRequest,

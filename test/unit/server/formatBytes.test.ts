@@ -1,6 +1,6 @@
 // Tests of how numbers of bytes are said.
 import assert from "node:assert/strict";
-import { formatBytes } from "../../../server/src/formatBytes.ts";
+import { formatBytes, formatQuota } from "../../../server/src/protocol/formatBytes.ts";
 
 describe("formatBytes", () => {
   const cases: [number, string][] = [
@@ -13,3 +13,5 @@ describe("formatBytes", () => {
   ];
   for (const [bytes, text] of cases) it(text, () => assert.equal(formatBytes(bytes), text));
 });
+
+it("a quota has the unit of its setting", () => assert.equal(formatQuota(20e9), "20 GB"));
