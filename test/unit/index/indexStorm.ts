@@ -1,8 +1,9 @@
 // Storms of what happens to files, over the real index on disk, and the comparison of that index with a fresh one.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect } from "@lancedb/lancedb";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import type { InitializeParams } from "vscode-languageserver/node";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
@@ -19,6 +20,8 @@ import { EMBEDDER_FILE, GRAMMAR_DIR, PATIENT_CLOCK, SYNTAX_ENTRY } from "./index
 import { type Action, codeOf, contentOf, QUERIES } from "./indexStormActions.ts";
 
 const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexThread.ts", import.meta.url));
+const READER = fileURLToPath(new URL("./storeRows.ts", import.meta.url));
+const MAX_ROWS_BYTES = 256 * 1024 ** 2;
 /** The same storm each time; another one by FATHOM_STORM_SEED. */
 const SEED = Number(process.env.FATHOM_STORM_SEED ?? 20_261_126);
 /** Less than mocha's limit for these tests, milliseconds. */
@@ -207,16 +210,11 @@ interface Findings {
 
 type Row = Record<string, unknown>;
 
+/** Read by another process, as in the product LanceDB is in the index thread only. */
 async function rowsOf(storage: string, table: "files" | "chunks"): Promise<Row[]> {
-  const connection = await connect(storage);
-  try {
-    const name = (await connection.tableNames()).find((each) => each.startsWith(table));
-    const opened = await connection.openTable(name ?? assert.fail(`no table ${table}`));
-    const rows = (await opened.query().toArray()) as Row[];
-    return rows.map((row) => ({ ...row, ...("vector" in row && { vector: [...(row.vector as Iterable<number>)] }) }));
-  } finally {
-    connection.close();
-  }
+  const options = { maxBuffer: MAX_ROWS_BYTES };
+  const { stdout } = await promisify(execFile)(process.execPath, [READER, storage, table], options);
+  return JSON.parse(stdout);
 }
 
 /**
