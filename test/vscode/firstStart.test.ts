@@ -8,6 +8,7 @@ describe("first start", () => {
   journey("runs the demo model and says once that it is one", async ({ workbench }) => {
     await workbench.ready();
     assert.equal(await workbench.notification(HINT).count(), 1);
+    await workbench.waitForStored("fathom.demoHintShown");
     await workbench.reload();
     await workbench.ready();
     assert.equal(await workbench.notification(/./).count(), 0);

@@ -195,6 +195,22 @@ export class Workbench {
     return this.ghostText();
   }
 
+  /** Waits until VS Code has written an extension's global state to the browser's database, which it does a moment later. */
+  async waitForStored(key: string): Promise<void> {
+    await this.page.waitForFunction(async (wanted) => {
+      const request = indexedDB.open("vscode-web-state-db-global");
+      const database = await new Promise<IDBDatabase>((done) => {
+        request.onsuccess = () => done(request.result);
+      });
+      const all = database.transaction("ItemTable").objectStore("ItemTable").getAll();
+      const values = await new Promise<unknown[]>((done) => {
+        all.onsuccess = () => done(all.result);
+      });
+      database.close();
+      return values.some((value) => String(value).includes(wanted));
+    }, key);
+  }
+
   // Notifications
 
   /** A notification with this text. */
