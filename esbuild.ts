@@ -30,7 +30,7 @@ await cp("server/models/embedder/code-embedder.bin", "dist/models/embedder/code-
 await Promise.all([
   build({ ...esm, entryPoints: { server: "server/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { cli: "server/src/cli.ts" }, outdir: "dist", external: NATIVE }),
-  build({ ...esm, entryPoints: { index: "server/src/index/indexThread.ts" }, outdir: "dist", external: NATIVE }),
+  build({ ...esm, entryPoints: { index: "server/src/index/indexProcess.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { syntax: "server/src/syntax/syntaxWorker.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { engine: "engine/src/main.ts" }, outdir: "dist", external: NATIVE }),
   build({ ...esm, entryPoints: { vision: "engine/src/visionMain.ts" }, outdir: "dist", external: NATIVE }),

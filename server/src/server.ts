@@ -46,11 +46,13 @@ import { Edit } from "./edit/edit.ts";
 import { EngineHost } from "./engineHost.ts";
 import { EmbeddingModel } from "./index/embeddingModel.ts";
 import { registerIndexRemoval } from "./index/indexRemoval.ts";
-import { IndexService, startIndexThread } from "./index/indexService.ts";
+import { IndexService } from "./index/indexService.ts";
+import { startIndexProcess } from "./index/startIndexProcess.ts";
 import { ModelSession } from "./modelSession.ts";
 import { catalogue } from "./models/catalog.ts";
 import { ModelLibrary } from "./models/library.ts";
 import { registerModelRequests } from "./models/modelRequests.ts";
+import { ownMark } from "./processMark.ts";
 import { ViewedNotification } from "./protocol/contextMessages.ts";
 import { type InitializationOptions, RestartEngineRequest, TrustGrantedNotification } from "./protocol/messages.ts";
 import { SETTINGS_SECTION } from "./protocol/settings.ts";
@@ -66,7 +68,7 @@ import { SyntaxService } from "./syntax/syntaxService.ts";
 export interface ServerResources {
   /** Script of the engine process. */
   engineEntry: string;
-  /** Script of the thread that indexes. */
+  /** Script of the index process. */
   indexEntry: string;
   /** File of the embedder that it uses. */
   embedderFile: string;
@@ -246,10 +248,11 @@ class FathomServer {
   /** @param indexDir Where the indexes of all workspaces lie. */
   #createIndex({ indexEntry, embedderFile, syntaxEntry, grammarDir }: ServerResources, indexDir: string): IndexService {
     const notices = new Notices((line) => this.#connection.console.warn(line));
-    const parts = { embedderFile, syntaxEntry, grammarDir };
+    const parts = { embedderFile, syntaxEntry, grammarDir, owner: ownMark() };
     return new IndexService({
       // Only when it starts it is known which folders are open.
-      start: () => startIndexThread(indexEntry, { ...parts, folder: join(indexDir, this.#workspace.key) }),
+      start: (listener) =>
+        startIndexProcess(indexEntry, { ...parts, folder: join(indexDir, this.#workspace.key) }, listener),
       clock: SYSTEM_CLOCK,
       embed: (texts, signal) => this.#embedding.embed(texts, signal),
       onStatus: (index) => this.#status.update({ index }),

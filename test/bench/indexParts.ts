@@ -1,4 +1,4 @@
-// Puts an index together as the index thread does, for the benches that measure it; knows no figures.
+// Puts an index together as the index process does, for the benches that measure it; knows no figures.
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const BUILT_THREAD = join(ROOT, "dist/syntax.mjs");
 const THREAD = existsSync(BUILT_THREAD) ? BUILT_THREAD : join(ROOT, "server/src/syntax/syntaxWorker.ts");
 /** Lance takes two of the cores for itself and then waits for a pool without threads (lance issue 7350). */
 const LANCE_THREADS = String(Math.max(4, availableParallelism()));
-/** As the index thread has. */
+/** As the index process has. */
 const PARSING_THREADS = Math.min(2, availableParallelism());
 /** Names the vectors in the store. */
 const EMBEDDER = "bench";

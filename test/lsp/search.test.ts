@@ -222,6 +222,8 @@ describe("the index over LSP", () => {
       session = await start({ folder, storageDir });
     }
     await find(session, "x", { whole: true });
+    // The index process of a server that was killed has let go of the folder each time.
+    assert.match(await indexRow(session), /^400 files, .* on disk; /);
     await session.stop();
     const fresh = await start({ folder });
     await find(fresh, "x", { whole: true });

@@ -8,6 +8,8 @@ const PATIENCE_MS = 30_000;
 const START_PATIENCE_MS = 90_000;
 /** Id that VS Code gives the status bar item, as a CSS selector. */
 const STATUS_ITEM = '[id="fathom.fathom.fathom.status"]';
+/** Words of VS Code's for what a reload ended, and its function that ends it. */
+const CUT_OFF = /\bCanceled\b|\.onBeforeUnload\b/;
 const QUICK_INPUT = ".quick-input-widget";
 
 declare global {
@@ -41,7 +43,11 @@ export class Workbench {
 
   /** Loads the window anew, as after a restart of VS Code: extension host and language server are new ones. */
   async reload(): Promise<void> {
+    const before = this.consoleErrors.length;
     await this.page.reload();
+    // What VS Code had under way ends with the page, and it calls each an error.
+    const since = this.consoleErrors.splice(before);
+    this.consoleErrors.push(...since.filter((text) => !CUT_OFF.test(text)));
     await this.#started();
   }
 

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { BooleanQuery, type Connection, connect, Index, MatchQuery, Occur, type Table } from "@lancedb/lancedb";
 import type { Table as ArrowTable, Schema } from "apache-arrow";
-import { NativeWork } from "./nativeWork.ts";
+import { PendingWork } from "./pendingWork.ts";
 import { quoted } from "./sql.ts";
 
 /**
@@ -89,7 +89,7 @@ export class ChunkStore {
   readonly #chunks: Table;
   readonly #files: Table;
   readonly #dim: number;
-  readonly #work = new NativeWork();
+  readonly #work = new PendingWork();
   #hasTerms: boolean;
   #hasVectors: boolean;
   /** Rows since the indexes were made or merged. */

@@ -1,4 +1,4 @@
-// The index of a workspace: which files are in it, and everything that is found in it; lives in the index thread.
+// The index of a workspace: which files are in it, and everything that is found in it; lives in the index process.
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { Place } from "../protocol/messages.ts";

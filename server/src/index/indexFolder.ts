@@ -2,6 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { makeFolder } from "../makeFolder.ts";
 import { isOfAnother, ownMark } from "../processMark.ts";
 import { ChunkStore } from "./chunkStore.ts";
@@ -12,6 +13,9 @@ export const IN_MEMORY = "memory://";
 const USED = "another window or command uses the one on disk";
 /** Names the process that writes into the folder: two would take each other's unfinished files for damage. */
 const OWNER_FILE = "owner.pid";
+/** A process whose server has gone ends as soon as it hears of it; so long the next one waits for that, milliseconds. */
+const END_MS = 5000;
+const POLL_MS = 20;
 
 export interface OpenedIndex {
   index: CodeIndex;
@@ -24,6 +28,8 @@ export interface OpenedIndex {
 
 export interface OpenOptions extends Pick<CodeIndexOptions, "analyse" | "byModel"> {
   folder: string;
+  /** Mark of the process that owns this one. */
+  owner: string;
   embedder: Embedder;
   /** Names the embedder's file: vectors of another one cannot be compared. */
   embedderName: string;
@@ -31,8 +37,8 @@ export interface OpenOptions extends Pick<CodeIndexOptions, "analyse" | "byModel
 
 /** Opens the index; one that is damaged is removed, and everything is computed again. */
 export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
-  const { folder } = options;
-  const reason = await take(folder);
+  const { folder, owner } = options;
+  const reason = await take(folder, owner);
   if (reason !== undefined) return inMemory(options, reason);
   try {
     return { ...(await openAt(folder, options)), folder };
@@ -41,7 +47,7 @@ export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
   }
   try {
     rmSync(folder, { recursive: true, force: true });
-    const taken = await take(folder);
+    const taken = await take(folder, owner);
     if (taken !== undefined) return inMemory(options, taken);
     return { ...(await openAt(folder, options)), folder };
   } catch (error) {
@@ -51,12 +57,12 @@ export async function openIndex(options: OpenOptions): Promise<OpenedIndex> {
 
 /** @returns True if another process that runs has the folder. */
 export function isUsedElsewhere(folder: string): boolean {
-  return isOfAnother(readOwner(folder));
+  return isOfAnother(readMark(folder).process);
 }
 
 /** Lets another process have the folder, if it is this one's. */
 export function release(folder: string): void {
-  if (readOwner(folder) === ownMark()) rmSync(join(folder, OWNER_FILE), { force: true });
+  if (readMark(folder).process === ownMark()) rmSync(join(folder, OWNER_FILE), { force: true });
 }
 
 /** @returns Bytes of all files in a folder; 0 if it is not there. */
@@ -93,25 +99,38 @@ async function openAt(place: string, options: OpenOptions): Promise<Pick<OpenedI
 }
 
 /** Makes the folder and marks it as this process's. @returns Why that cannot be. */
-async function take(folder: string): Promise<string | undefined> {
+async function take(folder: string, owner: string): Promise<string | undefined> {
   try {
     await makeFolder(folder);
-    if (mark(folder)) return undefined;
-    const owner = readOwner(folder);
-    if (owner === ownMark()) return undefined;
-    if (isOfAnother(owner)) return USED;
-    rmSync(join(folder, OWNER_FILE), { force: true });
-    // Else another process came first.
-    return mark(folder) ? undefined : USED;
+    const until = Date.now() + END_MS;
+    while (!mark(folder, owner)) {
+      const marked = readMark(folder);
+      if (marked.process === ownMark()) return undefined;
+      if (!isOfAnother(marked.process)) rmSync(join(folder, OWNER_FILE), { force: true });
+      else if (isEnding(marked) && Date.now() < until) await setTimeout(POLL_MS);
+      else return USED;
+    }
+    return undefined;
   } catch (error) {
     return `${folder} cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`;
   }
 }
 
+/** Who has a folder: an index process, and the server that owns it. */
+interface Mark {
+  process: string;
+  /** Undefined in marks of older versions. */
+  owner: string | undefined;
+}
+
+function isEnding({ owner }: Mark): boolean {
+  return owner !== undefined && !isOfAnother(owner);
+}
+
 /** @returns False if there is a mark already. */
-function mark(folder: string): boolean {
+function mark(folder: string, owner: string): boolean {
   try {
-    writeFileSync(join(folder, OWNER_FILE), ownMark(), { flag: "wx" });
+    writeFileSync(join(folder, OWNER_FILE), `${ownMark()}\n${owner}`, { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -119,12 +138,13 @@ function mark(folder: string): boolean {
   }
 }
 
-/** @returns "" without a mark. */
-function readOwner(folder: string): string {
+/** Without a mark it is nobody's. */
+function readMark(folder: string): Mark {
   try {
-    return readFileSync(join(folder, OWNER_FILE), "utf8");
+    const [process = "", owner] = readFileSync(join(folder, OWNER_FILE), "utf8").split("\n");
+    return { process, owner };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { process: "", owner: undefined };
     throw error;
   }
 }

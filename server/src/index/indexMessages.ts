@@ -1,13 +1,15 @@
-// Messages between the server and its index thread, and what both sides say of the index; types only.
+// Messages between the server and its index process, and what both sides say of the index; types only.
 import type { LeftOut, WorkspaceFile } from "../codebase/workspaceFile.ts";
 import type { EmbeddingProgress, IndexStatus, Place } from "../protocol/messages.ts";
 import type { IndexedText, IndexStatistics } from "./codeIndex.ts";
 import type { SymbolEntry } from "./symbolTable.ts";
 
-/** What the thread is started with. */
-export interface IndexThreadOptions {
+/** What the process is started with. */
+export interface IndexProcessOptions {
   /** Folder of the index of this workspace; made if need be. */
   folder: string;
+  /** Mark of the process that owns this one. */
+  owner: string;
   /** File of the code embedder. */
   embedderFile: string;
   /** Script of the parsing thread, which is one of its own. */
@@ -38,7 +40,7 @@ export interface EmbeddingChoice {
   name: string;
 }
 
-/** Texts whose vectors the index thread wants of the engine, which only the server speaks to. */
+/** Texts whose vectors the index process wants of the engine, which only the server speaks to. */
 export interface EmbedTexts {
   texts: readonly string[];
   role: "query" | "document";
@@ -73,20 +75,20 @@ export interface IndexCalls {
   embedWith: { params: EmbeddingChoice | null; result: null };
   /** Once everything is indexed. */
   statistics: { params: null; result: IndexReport };
-  /** Ends the thread when it has put everything away. */
+  /** Puts everything away; the process can be ended then. */
   close: { params: null; result: null };
 }
 
 export type IndexMethod = keyof IndexCalls;
 
-export type ToIndexThread =
+export type ToIndexProcess =
   | { id: number; method: IndexMethod; params: IndexCalls[IndexMethod]["params"] }
   /** Takes a call back; it is then answered with an error. */
   | { cancel: number }
   | { embedded: number; vectors: Float32Array[] }
   | { embedded: number; error: string };
 
-export type FromIndexThread =
+export type FromIndexProcess =
   | { id: number; result: IndexCalls[IndexMethod]["result"] }
   | { id: number; error: string }
   | { progress: Omit<IndexStatus, "phase" | "bytes" | "embedding"> }

@@ -22,15 +22,18 @@ export function registerIndexRemoval(
   handle(connection, RemoveIndexRequest.type, async ({ all = false }) => {
     const present = await foldersIn(indexDir);
     const folders = present.filter((name) => all || name === workspace.key).map((name) => join(indexDir, name));
-    const free = folders.filter((folder) => !isUsedElsewhere(folder));
+    let removed = 0;
     let bytes = 0;
     await index.restart(async () => {
-      for (const folder of free) {
+      for (const folder of folders) {
+        // Asked only now, when this server's own is nobody's.
+        if (isUsedElsewhere(folder)) continue;
         bytes += await bytesIn(folder);
         await rm(folder, { recursive: true, force: true });
+        removed += 1;
       }
     });
-    return { removed: free.length, bytes, inUse: folders.length - free.length };
+    return { removed, bytes, inUse: folders.length - removed };
   });
 }
 

@@ -1,5 +1,4 @@
-// The index as the server uses it: starts the index thread when it is needed and again after a crash; never computes itself.
-import { Worker } from "node:worker_threads";
+// The index as the server uses it: starts the index process when it is needed and again after a crash; never computes itself.
 import type { Clock } from "../codebase/clock.ts";
 import type { LeftOut } from "../codebase/workspaceFile.ts";
 import type { EmbeddingProgress, IndexStatus, Place } from "../protocol/messages.ts";
@@ -7,44 +6,35 @@ import type { IndexedText } from "./codeIndex.ts";
 import type {
   EmbeddingChoice,
   EmbedTexts,
-  FromIndexThread,
+  FromIndexProcess,
   IndexCalls,
   IndexMethod,
   IndexReport,
   IndexSource,
-  IndexThreadOptions,
   SearchCall,
   SymbolsCall,
-  ToIndexThread,
+  ToIndexProcess,
 } from "./indexMessages.ts";
+import type { IndexProcess, IndexProcessListener } from "./startIndexProcess.ts";
 import type { SymbolEntry } from "./symbolTable.ts";
 
-/** Waiting before the thread is started again after its first crash, its second, milliseconds. */
+/** Waiting before the process is started again after its first crash, its second, milliseconds. */
 const BACKOFF_MS = [200, 1000];
 /** So many crashes without a whole indexing in between end the attempts. */
 const MAX_CRASHES = BACKOFF_MS.length + 1;
-/** Longest wait for the thread to put everything away; an editor waits about as long for its server, milliseconds. */
+/** Longest wait for the process to put everything away; an editor waits about as long for its server, milliseconds. */
 const CLOSE_MS = 1500;
-/** The same before the index is removed; then a person waits, and nothing else does, milliseconds. */
-const RESTART_MS = 30_000;
-/** LanceDB's full-text index deadlocks with fewer (lancedb issue 3568); read when its code is loaded. */
-const LANCE_THREADS = "4";
+
+/** Calls that a process which is started anew need not hear: what they say is in its source. */
+const ENDS_WITH_PROCESS: ReadonlySet<IndexMethod> = new Set(["put", "remove", "close"]);
 
 const SHUTTING_DOWN = "Fathom is shutting down.";
 const RESTARTING = "The search index is being removed already.";
-const BUSY = "The search index is busy and was not removed. Try again in a moment.";
-
-/** The part of a worker that is used. */
-export type IndexThread = Pick<Worker, "postMessage" | "terminate"> & {
-  on(event: "message", listener: (message: FromIndexThread) => void): unknown;
-  on(event: "error", listener: (error: unknown) => void): unknown;
-  on(event: "exit", listener: () => void): unknown;
-};
 
 export interface IndexServiceOptions {
-  start: () => IndexThread;
+  start: (listener: IndexProcessListener) => IndexProcess;
   clock: Clock;
-  /** Vectors of the chosen embedding model. @throws Error with a sentence; the thread asks again later. */
+  /** Vectors of the chosen embedding model. @throws Error with a sentence; the process asks again later. */
   embed: (texts: EmbedTexts, signal: AbortSignal) => Promise<Float32Array[]>;
   onStatus: (status: IndexStatus) => void;
   /** Hears sentences for people; the same may come again. */
@@ -58,34 +48,22 @@ interface Call {
   reject: (error: unknown) => void;
 }
 
-/** @param entry Script of the thread. */
-export function startIndexThread(entry: string, workerData: IndexThreadOptions): IndexThread {
-  // The process's own environment, not the thread's copy, is what native code sees.
-  process.env.LANCE_CPU_THREADS ??= LANCE_THREADS;
-  // Else LanceDB warns on stderr each time it is asked how much is not in an index yet.
-  process.env.LANCE_INCLUDE_VECTOR_CENTROIDS ??= "false";
-  const worker = new Worker(entry, { workerData });
-  // Else the thread alone would keep a finished process alive.
-  worker.unref();
-  return worker;
-}
-
 export class IndexService {
   readonly #options: IndexServiceOptions;
   readonly #calls = new Map<number, Call>();
   #nextId = 1;
-  #thread: IndexThread | undefined;
+  #process: IndexProcess | undefined;
   #source: (() => IndexSource) | undefined;
   #choice: EmbeddingChoice | undefined;
-  /** Vectors that the thread waits for, by its numbers. */
+  /** Vectors that the process waits for, by its numbers. */
   readonly #embeds = new Map<number, AbortController>();
   #status: IndexStatus = { phase: "ready", files: 0, totalFiles: 0, chunks: 0 };
   #crashes = 0;
-  /** Between the end of a thread and the start of the next one. */
+  /** Between the end of a process and the start of the next one. */
   #isWaiting = false;
   /** Takes the next start after a crash back. */
   #stopBackoff: () => void = () => {};
-  /** The thread ends because it was told so; what it cannot answer any more is asked of the next one. */
+  /** The process ends because it was told so; what it cannot answer any more is asked of the next one. */
   #isRestarting = false;
   #failure: string | undefined;
   #isDisposed = false;
@@ -101,7 +79,7 @@ export class IndexService {
 
   /**
    * Makes the workspace's files the whole content of the index.
-   * @param source Called now, and again whenever the thread had to be started anew.
+   * @param source Called now, and again whenever the process had to be started anew.
    * @returns What could not be indexed, once everything else is.
    * @throws Error with the sentence of {@link failure}.
    */
@@ -157,41 +135,26 @@ export class IndexService {
     return this.#call("statistics", () => null);
   }
 
-  /**
-   * Ends the thread; calls under way are rejected. One that is late is left to the end of the process: ended in the middle
-   * of LanceDB's work, it would take the process down before the client has its answer.
-   */
+  /** Ends the process; calls under way are rejected. What is cut off is computed again at the next start. */
   async dispose(): Promise<void> {
-    const closed = this.#close();
+    const ended = this.#end();
     this.#isDisposed = true;
-    // What is cut off is computed again.
-    if (await this.#within(CLOSE_MS, closed)) await this.#thread?.terminate();
+    await ended;
     this.#rejectAll(SHUTTING_DOWN);
   }
 
   /**
-   * Ends the thread, and starts it again with the workspace as it is then if there was one. What failed before is forgotten.
+   * Ends the process, and starts it again with the workspace as it is then if there was one. What failed before is forgotten.
    * @param meanwhile Has the folder of the index to itself.
-   * @throws What `meanwhile` throws, once the thread is started again; a sentence if the thread does not end soon, which is
-   *   then started again once it has.
+   * @throws What `meanwhile` throws, once the process is started again.
    */
   async restart(meanwhile: () => Promise<void>): Promise<void> {
     if (this.#isDisposed || this.#isRestarting) throw new Error(this.#isDisposed ? SHUTTING_DOWN : RESTARTING);
     this.#stopBackoff();
     this.#isWaiting = true;
     this.#isRestarting = true;
-    const closed = this.#close();
-    if (!(await this.#within(RESTART_MS, closed))) {
-      // After a disposal the end of the process ends the thread.
-      void closed.then(() => (this.#isDisposed ? undefined : this.#restarted()));
-      throw new Error(BUSY);
-    }
+    await this.#end();
     if (this.#isDisposed) throw new Error(SHUTTING_DOWN);
-    await this.#restarted(meanwhile);
-  }
-
-  async #restarted(meanwhile = async () => {}): Promise<void> {
-    await this.#thread?.terminate();
     this.#failure = undefined;
     this.#crashes = 0;
     try {
@@ -202,20 +165,16 @@ export class IndexService {
     }
   }
 
-  /** Resolves when the thread has put everything away. Never rejects. */
-  async #close(): Promise<void> {
-    if (this.#thread !== undefined) await this.#call("close", () => null).catch(() => undefined);
-  }
-
-  /** @returns False if it takes longer. */
-  async #within(ms: number, work: Promise<void>): Promise<boolean> {
+  /** Resolves when there is no process any more: one that is late with putting everything away is killed. Never rejects. */
+  async #end(): Promise<void> {
+    if (this.#process === undefined) return;
     let stopWaiting = () => {};
-    const late = new Promise<boolean>((resolve) => {
-      stopWaiting = this.#options.clock.after(ms, () => resolve(false));
+    const late = new Promise<void>((resolve) => {
+      stopWaiting = this.#options.clock.after(CLOSE_MS, resolve);
     });
-    const isDone = await Promise.race([work.then(() => true), late]);
+    await Promise.race([this.#call("close", () => null).catch(() => undefined), late]);
     stopWaiting();
-    return isDone;
+    await this.#process?.kill();
   }
 
   #choose(choice: EmbeddingChoice | undefined, embedding: IndexStatus["embedding"]): void {
@@ -224,8 +183,8 @@ export class IndexService {
     if (changes || choice === undefined) this.#status = { ...this.#status, embedding };
     // Before the first collection there is nothing to say of the index.
     if (this.#source !== undefined) this.#show({});
-    // A thread that is still to be started is told then.
-    if (changes && this.#thread !== undefined) this.#tellChoice();
+    // A process that is still to be started is told then.
+    if (changes && this.#process !== undefined) this.#tellChoice();
   }
 
   #tellChoice(): void {
@@ -234,9 +193,9 @@ export class IndexService {
     });
   }
 
-  /** What it tells is part of the source if the thread has to be started anew. */
+  /** What it tells is part of the source if the process has to be started anew. */
   #tell<Method extends "put" | "remove">(method: Method, params: IndexCalls[Method]["params"]): void {
-    if (this.#thread !== undefined) this.#call(method, () => params).catch(() => undefined);
+    if (this.#process !== undefined) this.#call(method, () => params).catch(() => undefined);
   }
 
   async #call<Method extends IndexMethod>(
@@ -253,7 +212,7 @@ export class IndexService {
     const onAbort = () => {
       const call = this.#calls.get(id);
       this.#calls.delete(id);
-      this.#thread?.postMessage({ cancel: id } satisfies ToIndexThread);
+      this.#process?.send({ cancel: id });
       call?.reject(signal?.reason);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -267,23 +226,19 @@ export class IndexService {
 
   /** Between a crash and the next start calls wait. */
   #send(id: number, { method, params }: Call): void {
-    if (this.#thread === undefined && !this.#isWaiting) this.#start();
-    this.#thread?.postMessage({ id, method, params: params() } satisfies ToIndexThread);
+    if (this.#process === undefined && !this.#isWaiting) this.#start();
+    this.#process?.send({ id, method, params: params() });
   }
 
   #start(): void {
-    const thread = this.#options.start();
-    let reason = "it ended without an error";
-    this.#thread = thread;
-    thread.on("message", (message) => this.#receive(message));
-    thread.on("error", (error) => {
-      reason = error instanceof Error ? error.message : String(error);
+    this.#process = this.#options.start({
+      onMessage: (message) => this.#receive(message),
+      onEnd: (reason) => this.#ended(reason),
     });
-    thread.on("exit", () => this.#ended(reason));
     if (this.#choice !== undefined) this.#tellChoice();
   }
 
-  #receive(message: FromIndexThread): void {
+  #receive(message: FromIndexProcess): void {
     if ("notice" in message) this.#options.onNotice(message.notice);
     else if ("progress" in message) this.#show(message.progress);
     else if ("embedding" in message) this.#showEmbedding(message.embedding);
@@ -301,14 +256,14 @@ export class IndexService {
     }
   }
 
-  /** Never rejects: the thread gets the reason. */
+  /** Never rejects: the process gets the reason. */
   async #embed(embedded: number, { texts, role }: EmbedTexts): Promise<void> {
-    const thread = this.#thread;
+    const asking = this.#process;
     const controller = new AbortController();
     this.#embeds.set(embedded, controller);
-    const answer = (message: ToIndexThread) => {
-      // Another thread has other numbers.
-      if (this.#thread === thread) thread?.postMessage(message);
+    const answer = (message: ToIndexProcess) => {
+      // Another process has other numbers.
+      if (this.#process === asking) asking?.send(message);
     };
     try {
       answer({ embedded, vectors: await this.#options.embed({ texts, role }, controller.signal) });
@@ -320,7 +275,7 @@ export class IndexService {
   }
 
   #ended(reason: string): void {
-    this.#thread = undefined;
+    this.#process = undefined;
     for (const controller of this.#embeds.values()) controller.abort();
     this.#embeds.clear();
     if (this.#isDisposed) this.#rejectAll(SHUTTING_DOWN);
@@ -337,7 +292,7 @@ export class IndexService {
     this.#stopBackoff = this.#options.clock.after(waitMs, () => this.#startAgain());
   }
 
-  /** The thread knows nothing: it gets the workspace as it is now, and then what was asked. */
+  /** The process knows nothing: it gets the workspace as it is now, and then what was asked. */
   #startAgain(): void {
     this.#isWaiting = false;
     if (this.#isDisposed) return;
@@ -346,7 +301,7 @@ export class IndexService {
     for (const [id, call] of collects) this.#send(id, call);
     if (collects.length === 0 && this.#source !== undefined) this.collect(this.#source).catch(() => undefined);
     for (const [id, call] of calls) {
-      if (call.method === "put" || call.method === "remove") this.#calls.delete(id);
+      if (ENDS_WITH_PROCESS.has(call.method)) this.#calls.delete(id);
       else if (call.method !== "collect") this.#send(id, call);
     }
   }

@@ -1,7 +1,7 @@
-// Asks the server for vectors of texts from within the index thread, and hands each answer to who waits for it.
-import type { EmbedTexts, FromIndexThread, ToIndexThread } from "./indexMessages.ts";
+// Asks the server for vectors of texts from within the index process, and hands each answer to who waits for it.
+import type { EmbedTexts, FromIndexProcess, ToIndexProcess } from "./indexMessages.ts";
 
-type Answer = Extract<ToIndexThread, { embedded: number }>;
+type Answer = Extract<ToIndexProcess, { embedded: number }>;
 
 interface Waiting {
   resolve: (vectors: Float32Array[]) => void;
@@ -10,11 +10,11 @@ interface Waiting {
 }
 
 export class VectorSource {
-  readonly #send: (message: FromIndexThread) => void;
+  readonly #send: (message: FromIndexProcess) => void;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
 
-  constructor(send: (message: FromIndexThread) => void) {
+  constructor(send: (message: FromIndexProcess) => void) {
     this.#send = send;
   }
 

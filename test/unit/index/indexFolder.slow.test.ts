@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { bytesIn, type OpenedIndex, openIndex, release } from "../../../server/src/index/indexFolder.ts";
 import { embedder, syntax, text } from "./indexed.ts";
 
+/** Mark of a server that runs, and of none. */
+const OWNER = "1";
+const NOBODY = "0";
+
 describe("the folder of the index", () => {
   let root: string;
   let folder: string;
@@ -20,7 +24,7 @@ describe("the folder of the index", () => {
 
   async function withIndex(test: (opened: OpenedIndex) => Promise<void>, embedderName = "e1"): Promise<void> {
     const analyse: Parameters<typeof openIndex>[0]["analyse"] = (files) => syntax.analyse(files);
-    const opened = await openIndex({ folder, embedder: await embedder(), embedderName, analyse });
+    const opened = await openIndex({ folder, owner: OWNER, embedder: await embedder(), embedderName, analyse });
     try {
       await test(opened);
     } finally {
@@ -119,8 +123,19 @@ describe("the folder of the index", () => {
     writeFileSync(mark, `${process.ppid} ${boot} 1`);
     await withIndex(async (opened) => {
       assert.deepEqual([opened.folder, opened.notice], [folder, undefined]);
-      const [pid, ...start] = readFileSync(mark, "utf8").split(" ");
+      const [pid, ...start] = readFileSync(mark, "utf8").split("\n")[0]!.split(" ");
       assert.deepEqual([Number(pid), start.length], [process.pid, 2]);
+    });
+  });
+
+  it("is the folder again, after a while, where a process has it whose server has gone", async () => {
+    await withIndex(async (opened) => void (await fill(opened)));
+    const ending = spawn(process.execPath, ["-e", "setTimeout(() => {}, 400)"], { stdio: "ignore" });
+    await once(ending, "spawn");
+    writeFileSync(join(folder, "owner.pid"), `${ending.pid}\n${NOBODY}`);
+    await withIndex(async (opened) => {
+      assert.deepEqual([opened.folder, opened.notice, ending.exitCode], [folder, undefined, 0]);
+      assert.equal(await fill(opened), 0);
     });
   });
 

@@ -9,7 +9,9 @@ import type { InitializeParams } from "vscode-languageserver/node";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
 import { Documents } from "../../../server/src/documents.ts";
 import { fileKey } from "../../../server/src/index/codeIndex.ts";
-import { IndexService, startIndexThread } from "../../../server/src/index/indexService.ts";
+import { IndexService } from "../../../server/src/index/indexService.ts";
+import { startIndexProcess } from "../../../server/src/index/startIndexProcess.ts";
+import { ownMark } from "../../../server/src/processMark.ts";
 import type { Place } from "../../../server/src/protocol/messages.ts";
 import { fileUri } from "../../../server/src/uris.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
@@ -19,7 +21,7 @@ import { RULE_FILE, RULES, StormWorld, textContent } from "../codebase/stormWorl
 import { EMBEDDER_FILE, GRAMMAR_DIR, PATIENT_CLOCK, SYNTAX_ENTRY } from "./indexed.ts";
 import { type Action, codeOf, contentOf, QUERIES } from "./indexStormActions.ts";
 
-const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexThread.ts", import.meta.url));
+const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexProcess.ts", import.meta.url));
 const READER = fileURLToPath(new URL("./storeRows.ts", import.meta.url));
 const MAX_ROWS_BYTES = 256 * 1024 ** 2;
 /** The same storm each time; another one by FATHOM_STORM_SEED. */
@@ -48,7 +50,7 @@ async function runStorm(list: readonly Action[]): Promise<void> {
   }
 }
 
-/** The server's parts from the workspace to the index thread, as one window has them. */
+/** The server's parts from the workspace to the index process, as one window has them. */
 class Window {
   readonly workspace: Workspace;
   readonly service: IndexService;
@@ -56,13 +58,13 @@ class Window {
   constructor(root: string, storage: string, editor: FakeEditor, world: StormWorld) {
     const options = {
       folder: storage,
+      owner: ownMark(),
       embedderFile: EMBEDDER_FILE,
       syntaxEntry: SYNTAX_ENTRY,
       grammarDir: GRAMMAR_DIR,
     };
-    const start = () => startIndexThread(ENTRY, options);
     this.service = new IndexService({
-      start,
+      start: (listener) => startIndexProcess(ENTRY, options, listener),
       clock: PATIENT_CLOCK,
       embed: async () => [],
       onStatus() {},
@@ -146,7 +148,6 @@ class IndexStorm {
     this.#world.tell();
     const truth = this.#world.truth();
     const after = await this.#findings(this.#storage);
-    // One after the other, as in one server: LanceDB does not bear the end of one thread while another is at work.
     await this.#window.service.dispose();
     const storage = join(this.#freshStorage, String(this.#nFresh++));
     this.#window = this.#open(storage);
@@ -210,7 +211,7 @@ interface Findings {
 
 type Row = Record<string, unknown>;
 
-/** Read by another process, as in the product LanceDB is in the index thread only. */
+/** Read by another process, as in the product LanceDB is in the index process only. */
 async function rowsOf(storage: string, table: "files" | "chunks"): Promise<Row[]> {
   const options = { maxBuffer: MAX_ROWS_BYTES };
   const { stdout } = await promisify(execFile)(process.execPath, [READER, storage, table], options);

@@ -15,7 +15,7 @@ export const EMBEDDER_FILE = here("server/models/embedder/code-embedder.bin");
 export const SYNTAX_ENTRY = here("server/src/syntax/syntaxWorker.ts");
 export const GRAMMAR_DIR = here("node_modules/@vscode/tree-sitter-wasm/wasm");
 
-/** On a busy machine a thread has more time to end than the editor gives it. */
+/** On a busy machine a process has more time to end than the editor gives it. */
 export const PATIENT_CLOCK: Clock = { ...SYSTEM_CLOCK, after: () => () => {} };
 
 let loading: Promise<Embedder> | undefined;

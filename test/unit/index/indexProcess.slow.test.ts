@@ -1,4 +1,4 @@
-// Tests the index service with the real thread: the server's own thread stays free, a thread that ends is replaced, errors are values.
+// Tests the index service with the real process: the server's own thread stays free, a process that ends is replaced, errors are values.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,24 +9,26 @@ import type { InitializeParams } from "vscode-languageserver/node";
 import { SYSTEM_CLOCK } from "../../../server/src/codebase/clock.ts";
 import { Workspace } from "../../../server/src/codebase/workspace.ts";
 import { Documents } from "../../../server/src/documents.ts";
-import { IndexService, type IndexThread, startIndexThread } from "../../../server/src/index/indexService.ts";
+import { IndexService } from "../../../server/src/index/indexService.ts";
+import { type IndexProcess, startIndexProcess } from "../../../server/src/index/startIndexProcess.ts";
+import { ownMark } from "../../../server/src/processMark.ts";
 import { fileUri } from "../../../server/src/uris.ts";
 import { FakeEditor } from "../../fakes/fakeEditor.ts";
 import { EMBEDDER_FILE, GRAMMAR_DIR, PATIENT_CLOCK, SYNTAX_ENTRY } from "./indexed.ts";
 
-const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexThread.ts", import.meta.url));
+const ENTRY = fileURLToPath(new URL("../../../server/src/index/indexProcess.ts", import.meta.url));
 const N_FILES = 300;
 /** Work on the server's own thread, in steps of a few milliseconds as the old index had it, would leave about one a file. */
 const TURNS_PER_FILE = 20;
 
-/** So many threads are ended, each with so many searches under way. */
+/** So many processes are ended, each with so many searches under way. */
 const CLOSINGS = 5;
 const SEARCHES = 30;
 
 class Real {
-  readonly root = mkdtempSync(join(tmpdir(), "fathom-thread-"));
-  readonly storage = mkdtempSync(join(tmpdir(), "fathom-thread-index-"));
-  readonly threads: IndexThread[] = [];
+  readonly root = mkdtempSync(join(tmpdir(), "fathom-process-"));
+  readonly storage = mkdtempSync(join(tmpdir(), "fathom-process-index-"));
+  readonly processes: IndexProcess[] = [];
   readonly notices: string[] = [];
   isReady = false;
   readonly service: IndexService;
@@ -34,12 +36,18 @@ class Real {
 
   constructor({ embedderFile = EMBEDDER_FILE, clock = SYSTEM_CLOCK } = {}) {
     for (let n = 0; n < N_FILES; n++) writeFileSync(join(this.root, `f${n}.ts`), sourceFile(n));
-    const options = { folder: this.storage, embedderFile, syntaxEntry: SYNTAX_ENTRY, grammarDir: GRAMMAR_DIR };
+    const options = {
+      folder: this.storage,
+      owner: ownMark(),
+      embedderFile,
+      syntaxEntry: SYNTAX_ENTRY,
+      grammarDir: GRAMMAR_DIR,
+    };
     this.service = new IndexService({
-      start: () => {
-        const thread = startIndexThread(ENTRY, options);
-        this.threads.push(thread);
-        return thread;
+      start: (listener) => {
+        const process = startIndexProcess(ENTRY, options, listener);
+        this.processes.push(process);
+        return process;
       },
       clock,
       embed: async () => assert.fail("no embedding model is set"),
@@ -72,7 +80,7 @@ async function withReal(test: (real: Real) => Promise<void>, embedderFile?: stri
   }
 }
 
-describe("the index thread", () => {
+describe("the index process", () => {
   it("leaves the server's own thread free while a workspace is indexed", () =>
     withReal(async (real) => {
       await real.workspace.files();
@@ -86,9 +94,9 @@ describe("the index thread", () => {
     withReal(async (real) => {
       assert.deepEqual(await real.find("uniqueName1"), ["f1.ts"]);
       const found = real.find("uniqueName2");
-      await real.threads[0]!.terminate();
+      await real.processes[0]!.kill();
       assert.deepEqual(await found, ["f2.ts"]);
-      assert.equal(real.threads.length, 2);
+      assert.equal(real.processes.length, 2);
       const { files, computedFiles, bytes } = await real.service.statistics();
       assert.deepEqual([files, computedFiles, bytes > 0], [N_FILES, 0, true]);
       assert.equal(real.notices.length, 1);

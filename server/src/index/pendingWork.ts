@@ -1,10 +1,7 @@
-// Counts the work that native code does for a thread, which must not end meanwhile; knows nothing of what is done.
+// Counts work that is under way, so that who closes can wait for it; knows nothing of what is done.
 
-/**
- * LanceDB 0.31 goes on with a query when the JavaScript thread that asked ends, reads freed memory, and takes the whole
- * process down. Whoever ends a thread waits here first.
- */
-export class NativeWork {
+/** LanceDB goes on with what it has begun after a table is closed: who opens the table anew would come in between. */
+export class PendingWork {
   readonly #running = new Set<Promise<unknown>>();
   #isOver = false;
 

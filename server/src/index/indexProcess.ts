@@ -1,8 +1,7 @@
-// Entry of the index thread: opens the index of the workspace and answers the server's calls, errors as values.
+// Entry of the index process: opens the index of the workspace and answers the server's calls, errors as values.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { parentPort, workerData } from "node:worker_threads";
 import { SYSTEM_CLOCK } from "../codebase/clock.ts";
 import { readTextFile } from "../codebase/readText.ts";
 import { SyntaxService } from "../syntax/syntaxService.ts";
@@ -12,22 +11,30 @@ import { Indexer } from "./indexer.ts";
 import { bytesIn, IN_MEMORY, type OpenedIndex, openIndex, release } from "./indexFolder.ts";
 import type {
   EmbeddingChoice,
-  FromIndexThread,
+  FromIndexProcess,
   IndexCalls,
   IndexMethod,
-  IndexThreadOptions,
-  ToIndexThread,
+  IndexProcessOptions,
+  ToIndexProcess,
 } from "./indexMessages.ts";
 import { ModelVectors } from "./modelVectors.ts";
 import { VectorSource } from "./vectorSource.ts";
 
 const NAME_DIGITS = 12;
-/** Parsing takes half of the time of indexing; beside it there is this thread's work. */
+/** Parsing takes half of the time of indexing; beside it there is this process's own work. */
 const PARSING_THREADS = Math.min(2, availableParallelism());
 
-const port = parentPort;
-if (port === null) throw new Error("This file runs as a worker thread only.");
-const send = (message: FromIndexThread) => port.postMessage(message);
+const [encodedOptions] = process.argv.slice(2);
+if (process.send === undefined || encodedOptions === undefined)
+  throw new Error("The language server starts this file.");
+const options: IndexProcessOptions = JSON.parse(encodedOptions);
+// To an owner that has just gone nothing can be said.
+const send = (message: FromIndexProcess) => process.send?.(message, () => {});
+
+// The owner's end is this one's, whatever it does: what is on disk bears that.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+// Ctrl+C goes to all processes of a command; the owner says when this one ends.
+process.on("SIGINT", () => {});
 
 type Handlers = {
   [Method in IndexMethod]: (
@@ -36,7 +43,6 @@ type Handlers = {
   ) => Promise<IndexCalls[Method]["result"]>;
 };
 
-const options = workerData as IndexThreadOptions;
 const syntax = new SyntaxService({
   workerEntry: options.syntaxEntry,
   grammarDir: options.grammarDir,
@@ -55,7 +61,7 @@ const handlers = opened.then(handlersFor);
 handlers.catch(() => undefined);
 const calls = new Map<number, AbortController>();
 
-port.on("message", async (message: ToIndexThread) => {
+process.on("message", async (message: ToIndexProcess) => {
   if ("cancel" in message) {
     calls.get(message.cancel)?.abort();
     return;
@@ -75,11 +81,10 @@ port.on("message", async (message: ToIndexThread) => {
   } finally {
     calls.delete(id);
   }
-  if (method === "close") process.exit();
 });
 
 async function open(): Promise<OpenedIndex> {
-  const { folder, embedderFile } = options;
+  const { folder, owner, embedderFile } = options;
   const embedder = await loadEmbedder(embedderFile);
   const analyse = (files: Parameters<SyntaxService["analyse"]>[0]) => syntax.analyse(files);
   const embedderName = createHash("sha256")
@@ -87,7 +92,7 @@ async function open(): Promise<OpenedIndex> {
     .digest("hex")
     .slice(0, NAME_DIGITS);
   const byModel: ModelVectors["search"] = async (...question) => vectors?.search(...question);
-  const index = await openIndex({ folder, embedder, embedderName, analyse, byModel });
+  const index = await openIndex({ folder, owner, embedder, embedderName, analyse, byModel });
   if (index.notice !== undefined) send({ notice: index.notice });
   return index;
 }
