@@ -17,6 +17,7 @@ const ACTIVATES = /^(\S+ \S+) \[info\] ExtensionService#_doActivateExtension fat
 const SERVER_RUNS = /^(\S+ \S+) \[info\] Language server: running\.$/m;
 const SERVER = "dist/server.mjs";
 const ENGINE = "dist/engine.mjs";
+const INDEX = "dist/index.mjs";
 
 /** One start; memory in MB, times in ms. */
 interface Start {
@@ -24,8 +25,10 @@ interface Start {
   serverReadyMs: number;
   serverMb: number;
   engineMb: number;
+  indexMb: number;
   serverWithModelMb: number;
   engineWithModelMb: number;
+  indexWithModelMb: number;
 }
 
 export const activationBench: Bench = {
@@ -60,8 +63,10 @@ function figuresOf(starts: readonly Start[]): Figures {
     serverReadyMs: middle("serverReadyMs"),
     serverRssMb: middle("serverMb"),
     engineRssMb: middle("engineMb"),
+    indexRssMb: middle("indexMb"),
     serverRssWithModelMb: middle("serverWithModelMb"),
     engineRssWithModelMb: middle("engineWithModelMb"),
+    indexRssWithModelMb: middle("indexWithModelMb"),
   };
 }
 
@@ -73,7 +78,7 @@ async function measureStart(model: string): Promise<Start> {
   try {
     const workbench = await Workbench.open(context, server.address());
     await workbench.waitForStatus(/Fathom: no model/);
-    const [serverMb, engineMb] = [memoryMb(server, SERVER), memoryMb(server, ENGINE)];
+    const [serverMb, engineMb, indexMb] = [memoryMb(server, SERVER), memoryMb(server, ENGINE), memoryMb(server, INDEX)];
     const activationMs = await activationTime(workbench);
     server.changeSettings({ "fathom.model.path": model });
     await workbench.waitForStatus(/Fathom$/);
@@ -83,8 +88,10 @@ async function measureStart(model: string): Promise<Start> {
       serverReadyMs: serverReadyMs(server),
       serverMb,
       engineMb,
+      indexMb,
       serverWithModelMb: memoryMb(server, SERVER),
       engineWithModelMb: memoryMb(server, ENGINE),
+      indexWithModelMb: memoryMb(server, INDEX),
     };
   } finally {
     await context.close();
