@@ -128,6 +128,11 @@ export async function hashModelFile(file: string): Promise<string> {
 async function assertMagic(file: string, { missing: missingCode, unreadable, advice }: GgufFailures): Promise<void> {
   const start = Buffer.alloc(GGUF_MAGIC.length);
   try {
+    // A pipe would keep its reader waiting for good.
+    if (!(await stat(file)).isFile()) {
+      const sentence = `${file} is no file but a folder or something else. ${advice ?? "Choose a model file with Get Model…."}`;
+      throw new EngineError(unreadable, sentence);
+    }
     const handle = await open(file, "r");
     try {
       await handle.read(start, 0, start.length, 0);
@@ -135,6 +140,7 @@ async function assertMagic(file: string, { missing: missingCode, unreadable, adv
       await handle.close();
     }
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const sentence = missing
       ? `The file ${file} does not exist. ${advice ?? "Choose or download a model with Get Model…."}`

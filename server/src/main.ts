@@ -5,6 +5,9 @@ import { startServer } from "./server.ts";
 
 const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+// An editor over node IPC that crashes is noticed at once, so that its next server finds nothing in use.
+process.once("disconnect", () => process.exit(1));
+
 startServer(createConnection(ProposedFeatures.all), {
   engineEntry: beside("./engine.mjs"),
   indexEntry: beside("./index.mjs"),

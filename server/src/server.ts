@@ -256,6 +256,7 @@ class FathomServer {
       clock: SYSTEM_CLOCK,
       embed: (texts, signal) => this.#embedding.embed(texts, signal),
       onStatus: (index) => this.#status.update({ index }),
+      onLog: (text) => this.#connection.console.log(text),
       onNotice: (sentence) => notices.tell([sentence]),
     });
   }

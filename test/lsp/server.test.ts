@@ -57,6 +57,17 @@ describe("language server", () => {
     connection.dispose();
   });
 
+  it("ends at once when an editor over node IPC has gone, which it does not ask for by a number", async () => {
+    const child = fork(SERVER, ["--node-ipc"], { execArgv: [], silent: true });
+    const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
+    connection.listen();
+    await connection.sendRequest("initialize", { processId: null, rootUri: null, capabilities: {} });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    connection.dispose();
+    child.disconnect();
+    assert.equal(await ended, 1);
+  });
+
   it("takes settings from the start options of a client that cannot be asked", () =>
     withSession({ asksConfiguration: false, capabilities: {} }, async (session) => {
       assert.equal((await session.ready()).model?.contextTokens, 8192);

@@ -1,5 +1,6 @@
 // Tests what files that are no good model get: a named error with file and reason, while the engine process lives on.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import fc from "fast-check";
@@ -219,8 +220,16 @@ describe("a model file that", () => {
 
   it("is a folder is refused as modelUnreadable, and a good one loads", async () => {
     const load = host.load(loadOptions({ modelFile: folder.path }));
-    await assert.rejects(load, fails("modelUnreadable", /cannot be opened|not a GGUF/));
+    await assert.rejects(load, fails("modelUnreadable", /bad-models.* is no file but a folder/));
     await assertLives(host.pid);
+  });
+
+  it("is a pipe is refused as modelUnreadable at once", async function () {
+    if (process.platform === "win32") this.skip();
+    const modelFile = join(folder.path, "pipe");
+    execFileSync("mkfifo", [modelFile]);
+    await assert.rejects(host.load(loadOptions({ modelFile })), fails("modelUnreadable", /pipe is no file/));
+    rmSync(modelFile);
   });
 
   it("is bad leaves the model that is loaded", async () => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { GenerateChunk, PrefillProgress } from "../../engine/src/api.ts";
 import { type EngineCrash, EngineHost, MAX_CRASHES_IN_A_ROW } from "../../server/src/engineHost.ts";
+import { isOfAnother } from "../../server/src/processMark.ts";
 import {
   answerOf,
   completion,
@@ -334,23 +335,13 @@ describe("engine process", () => {
     `);
     const [output] = (await once(owner.stdout, "data")) as [Buffer];
     const enginePid = Number(output.toString());
-    assert.ok(isAlive(enginePid));
+    assert.ok(isOfAnother(String(enginePid)));
     owner.kill("SIGKILL");
     await ended(enginePid);
   });
 });
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
-    return false;
-  }
-}
-
 /** Waits for a process to end; the test's time limit is the limit. */
 async function ended(pid: number): Promise<void> {
-  while (isAlive(pid)) await sleep(POLL_MS);
+  while (isOfAnother(String(pid))) await sleep(POLL_MS);
 }

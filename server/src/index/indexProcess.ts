@@ -32,7 +32,9 @@ const options: IndexProcessOptions = JSON.parse(encodedOptions);
 const send = (message: FromIndexProcess) => process.send?.(message, () => {});
 
 // The owner's end is this one's, whatever it does: what is on disk bears that.
-process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+const end = () => process.kill(process.pid, "SIGKILL");
+process.on("disconnect", end);
+if (!process.connected) end();
 // Ctrl+C goes to all processes of a command; the owner says when this one ends.
 process.on("SIGINT", () => {});
 

@@ -25,9 +25,6 @@ const MAX_CRASHES = BACKOFF_MS.length + 1;
 /** Longest wait for the process to put everything away; an editor waits about as long for its server, milliseconds. */
 const CLOSE_MS = 1500;
 
-/** Calls that a process which is started anew need not hear: what they say is in its source. */
-const ENDS_WITH_PROCESS: ReadonlySet<IndexMethod> = new Set(["put", "remove", "close"]);
-
 const SHUTTING_DOWN = "Fathom is shutting down.";
 const RESTARTING = "The search index is being removed already.";
 
@@ -37,6 +34,8 @@ export interface IndexServiceOptions {
   /** Vectors of the chosen embedding model. @throws Error with a sentence; the process asks again later. */
   embed: (texts: EmbedTexts, signal: AbortSignal) => Promise<Float32Array[]>;
   onStatus: (status: IndexStatus) => void;
+  /** Hears what the process writes. */
+  onLog: (text: string) => void;
   /** Hears sentences for people; the same may come again. */
   onNotice: (sentence: string) => void;
 }
@@ -46,6 +45,8 @@ interface Call {
   params: () => IndexCalls[IndexMethod]["params"];
   resolve: (result: never) => void;
   reject: (error: unknown) => void;
+  /** Processes that ended while it was under way. */
+  ends: number;
 }
 
 export class IndexService {
@@ -207,7 +208,7 @@ export class IndexService {
     if (this.#failure !== undefined || this.#isDisposed) throw new Error(this.#failure ?? SHUTTING_DOWN);
     const id = this.#nextId++;
     const answer = new Promise<IndexCalls[Method]["result"]>((resolve, reject) => {
-      this.#calls.set(id, { method, params, resolve, reject });
+      this.#calls.set(id, { method, params, resolve, reject, ends: 0 });
     });
     const onAbort = () => {
       const call = this.#calls.get(id);
@@ -233,6 +234,7 @@ export class IndexService {
   #start(): void {
     this.#process = this.#options.start({
       onMessage: (message) => this.#receive(message),
+      onLog: this.#options.onLog,
       onEnd: (reason) => this.#ended(reason),
     });
     if (this.#choice !== undefined) this.#tellChoice();
@@ -279,6 +281,7 @@ export class IndexService {
     for (const controller of this.#embeds.values()) controller.abort();
     this.#embeds.clear();
     if (this.#isDisposed) this.#rejectAll(SHUTTING_DOWN);
+    this.#reject(({ method }) => method === "close", reason);
     if (this.#isDisposed || this.#isRestarting || this.#failure !== undefined) return;
     this.#crashes += 1;
     const waitMs = BACKOFF_MS[this.#crashes - 1];
@@ -287,6 +290,10 @@ export class IndexService {
       this.#giveUp(`${stopped} and stays off. Restart the editor to try again.`);
       return;
     }
+    // One question that ends every process must not do so for ever.
+    for (const call of this.#calls.values()) call.ends += 1;
+    const asked = `The search index stopped ${MAX_CRASHES} times at this (${reason}). What else is asked is answered.`;
+    this.#reject(({ ends }) => ends >= MAX_CRASHES, asked);
     this.#options.onNotice(`The search index stopped and is started again (${reason}).`);
     this.#isWaiting = true;
     this.#stopBackoff = this.#options.clock.after(waitMs, () => this.#startAgain());
@@ -301,7 +308,7 @@ export class IndexService {
     for (const [id, call] of collects) this.#send(id, call);
     if (collects.length === 0 && this.#source !== undefined) this.collect(this.#source).catch(() => undefined);
     for (const [id, call] of calls) {
-      if (ENDS_WITH_PROCESS.has(call.method)) this.#calls.delete(id);
+      if (call.method === "put" || call.method === "remove") this.#calls.delete(id);
       else if (call.method !== "collect") this.#send(id, call);
     }
   }
@@ -325,8 +332,13 @@ export class IndexService {
   }
 
   #rejectAll(sentence: string): void {
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
-    for (const { reject } of calls) reject(new Error(sentence));
+    this.#reject(() => true, sentence);
+  }
+
+  #reject(isMeant: (call: Call) => boolean, sentence: string): void {
+    for (const [id, call] of [...this.#calls].filter(([, each]) => isMeant(each))) {
+      this.#calls.delete(id);
+      call.reject(new Error(sentence));
+    }
   }
 }

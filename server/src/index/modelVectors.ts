@@ -7,7 +7,7 @@ import { LEAST_SIMILARITY } from "./searchEngine.ts";
 import { StoreWriter } from "./storeWriter.ts";
 import { VectorNoise } from "./vectorNoise.ts";
 
-/** Texts of one request: little to lose when it is cut off, and enough that crossing the threads costs nothing. */
+/** Texts of one request: little to lose when it is cut off, and enough that crossing the processes costs nothing. */
 const BATCH_TEXTS = 32;
 /** Chunks that are stored at once, a file at least: each addition is a version of the tables. */
 const GROUP_CHUNKS = 128;

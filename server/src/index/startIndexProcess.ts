@@ -11,8 +11,8 @@ const LANCE_SETTINGS = {
   LANCE_INCLUDE_VECTOR_CENTROIDS: "false",
 };
 
-/** The line with which Node ends on an error. */
-const COMPLAINT = /^\w*Error\b.*/m;
+/** The line with which Node ends on an error, and that of V8 without memory. */
+const COMPLAINT = /^(?:\w*Error\b|FATAL ERROR:).*/m;
 
 export interface IndexProcess {
   /** A process that has ended takes no notice. */
@@ -24,6 +24,8 @@ export interface IndexProcess {
 /** What the owner of an index process hears. */
 export interface IndexProcessListener {
   onMessage: (message: FromIndexProcess) => void;
+  /** What it or its native code writes, for the log. */
+  onLog: (text: string) => void;
   /** Called once. @param reason Why it ended, for people. */
   onEnd: (reason: string) => void;
 }
@@ -36,7 +38,7 @@ export interface IndexProcessListener {
 export function startIndexProcess(
   entry: string,
   options: IndexProcessOptions,
-  { onMessage, onEnd }: IndexProcessListener,
+  { onMessage, onLog, onEnd }: IndexProcessListener,
 ): IndexProcess {
   let child: ChildProcess;
   try {
@@ -55,26 +57,36 @@ export function startIndexProcess(
   child.on("message", onMessage);
   let complaint: string | undefined;
   child.stderr?.on("data", (data: Buffer) => {
-    process.stderr.write(data);
-    complaint = COMPLAINT.exec(data.toString())?.[0] ?? complaint;
+    const text = data.toString();
+    onLog(text.trimEnd());
+    complaint = COMPLAINT.exec(text)?.[0] ?? complaint;
   });
+  // A process that hangs does not hear of its owner's end.
+  const onOwnEnd = () => void child.kill("SIGKILL");
+  process.once("exit", onOwnEnd);
   const ended = new Promise<string>((resolve) => {
-    child.once("error", ({ message }) => resolve(message));
+    child.on("error", ({ message }) => resolve(message));
     // Once all that it said is here as well.
-    child.once("close", (code, signal) => resolve(complaint ?? signal ?? `exit code ${code}`));
+    child.once("close", (code, signal) => {
+      // V8 and Node abort after their last words; any other signal says itself what there is to say.
+      const isExplained = signal === null || signal === "SIGABRT";
+      resolve((isExplained ? complaint : undefined) ?? signal ?? `exit code ${code}`);
+    });
   });
-  const told = ended.then(onEnd);
+  const told = ended.then((reason) => {
+    process.off("exit", onOwnEnd);
+    onEnd(reason);
+  });
+  const handles = [child, child.channel, child.stderr as Socket | null];
   // Else it alone would keep a finished process alive.
-  child.unref();
-  child.channel?.unref();
-  (child.stderr as Socket | null)?.unref();
+  for (const handle of handles) handle?.unref();
   return {
     send(message) {
       // If it has just ended, its end says what there is to say.
       if (child.connected) child.send(message, () => {});
     },
     kill() {
-      child.ref();
+      for (const handle of handles) handle?.ref();
       child.kill("SIGKILL");
       return told;
     },

@@ -41,6 +41,7 @@ export class VectorSource {
     this.#waiting.delete(answer.embedded);
     waiting?.over();
     if ("error" in answer) waiting?.reject(new Error(answer.error));
-    else waiting?.resolve(answer.vectors);
+    // Each came as a window on the whole message, which one that is kept would keep.
+    else waiting?.resolve(answer.vectors.map((vector) => vector.slice()));
   }
 }

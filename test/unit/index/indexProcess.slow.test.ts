@@ -1,6 +1,6 @@
 // Tests the index service with the real process: the server's own thread stays free, a process that ends is replaced, errors are values.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -54,6 +54,7 @@ class Real {
       onStatus: ({ phase }) => {
         this.isReady = phase === "ready";
       },
+      onLog: () => {},
       onNotice: (notice) => this.notices.push(notice),
     });
     const { connection } = new FakeEditor();
@@ -102,22 +103,40 @@ describe("the index process", () => {
       assert.equal(real.notices.length, 1);
     }));
 
-  it("ends with searches under way, which does not end the process", async () => {
+  it("ends in order with searches under way", async () => {
     for (let n = 0; n < CLOSINGS; n++) {
       const real = new Real({ clock: PATIENT_CLOCK });
-      const { service, workspace } = real;
+      const { service, workspace, storage, notices } = real;
       try {
         await workspace.files();
         await service.statistics();
         const found = Array.from({ length: SEARCHES }, (_, m) => workspace.search(`helper${m}x1 "return ${m}"`, 20));
         const ended = Promise.allSettled(found);
+        assert.ok(existsSync(join(storage, "owner.pid")));
         await new Promise((resolve) => setTimeout(resolve, n));
         await service.dispose();
-        for (const { status } of await ended) assert.match(status, /fulfilled|rejected/);
+        // The last thing that is put away: a crash would have left it.
+        assert.ok(!existsSync(join(storage, "owner.pid")));
+        await ended;
+        assert.deepEqual(notices, []);
       } finally {
         await real.end();
       }
     }
+  });
+
+  it("says why it cannot start, and bears what is told to it afterwards", async () => {
+    const options = { folder: "", owner: "", embedderFile: "", syntaxEntry: "", grammarDir: "" };
+    const logged: string[] = [];
+    let started: IndexProcess | undefined;
+    const reason = await new Promise((resolve) => {
+      const listener = { onMessage: () => {}, onLog: (text: string) => logged.push(text), onEnd: resolve };
+      started = startIndexProcess("/nowhere/index.mjs", options, listener);
+    });
+    assert.match(String(reason), /^Error: Cannot find module '.*index\.mjs'/);
+    assert.match(logged.join("\n"), /Cannot find module/);
+    started?.send({ cancel: 1 });
+    await started?.kill();
   });
 
   it("answers every call with the sentence of what is missing", () =>

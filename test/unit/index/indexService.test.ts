@@ -72,6 +72,7 @@ class Play {
     },
     clock: this.clock,
     onStatus: (status) => this.statuses.push(status),
+    onLog: () => {},
     onNotice: (notice) => this.notices.push(notice),
   });
   /** What the workspace is at the moment. */
@@ -298,6 +299,54 @@ describe("the index service", () => {
     await ended;
     await assert.rejects(collected, /shutting down/);
     assert.equal(play.process.isKilled, true);
+  });
+
+  it("gives up a question that ends every process, and answers the others", async () => {
+    const play = new Play();
+    void play.collect();
+    await play.collected();
+    const deadly = play.search("x");
+    for (let crash = 1; crash <= 3; crash++) {
+      play.process.crash("SIGSEGV");
+      if (crash < 3) await play.clock.pass(200);
+      // Everything is indexed again at once, so that this alone never comes to an end.
+      if (crash < 3) await play.collected();
+    }
+    await assert.rejects(deadly, /stopped 3 times at this \(SIGSEGV\)/);
+    const harmless = play.search("y");
+    await play.clock.pass(200);
+    assert.deepEqual(play.process.methods, ["collect", "search"]);
+    play.process.answer("search", [PLACE]);
+    assert.deepEqual(await harmless, [PLACE]);
+    assert.equal(play.service.failure, undefined);
+  });
+
+  it("does not wait for a process that ends while it puts everything away", async () => {
+    const play = new Play();
+    void play.collect();
+    const restarted = play.service.restart(async () => {});
+    play.process.crash("gone");
+    await restarted;
+    assert.deepEqual([play.processes.length, play.process.methods, play.notices], [2, ["collect"], []]);
+  });
+
+  it("starts nothing any more when it is disposed of while it is started anew, or after a crash", async () => {
+    const crashed = new Play();
+    void crashed.collect();
+    crashed.process.crash("gone");
+    await crashed.service.dispose();
+    await crashed.clock.pass(1e6);
+    assert.equal(crashed.processes.length, 1);
+    const restarting = new Play();
+    void restarting.collect();
+    const restarted = restarting.service.restart(async () => assert.fail("the folder is left alone"));
+    const disposed = restarting.service.dispose();
+    restarting.process.answer("close", null);
+    await assert.rejects(restarted, /shutting down/);
+    await restarting.clock.pass(1500);
+    await disposed;
+    await restarting.clock.pass(1e6);
+    assert.equal(restarting.processes.length, 1);
   });
 
   it("starts no process after a crash while the folder is removed", async () => {

@@ -68,6 +68,7 @@ class Window {
       clock: PATIENT_CLOCK,
       embed: async () => [],
       onStatus() {},
+      onLog() {},
       onNotice() {},
     });
     const params = { workspaceFolders: [{ name: "work", uri: fileUri(root) }] } as unknown as InitializeParams;

@@ -1,6 +1,9 @@
 // Tests whose a mark is: of a process that runs, of one whose number was given again, of nobody.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { isOfAnother, ownMark } from "../../../server/src/processMark.ts";
 
 describe("marks of processes", () => {
@@ -20,5 +23,19 @@ describe("marks of processes", () => {
     assert.match(start!, /^\d+$/);
     assert.equal(isOfAnother(`${process.ppid} ${boot} 1`), false);
     assert.equal(isOfAnother(`${process.ppid} 00000000-0000-0000-0000-000000000000 ${start}`), false);
+  });
+
+  onLinux("do not take a process for running that has ended and that its parent takes no note of", async () => {
+    // The shell starts a process and becomes another program, which knows nothing of it.
+    const parent = spawn("sh", ["-c", "true & echo $!; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+    try {
+      const [output] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(output.toString());
+      while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await setImmediate();
+      assert.equal(isOfAnother(String(pid)), false);
+      assert.equal(isOfAnother(String(parent.pid)), true);
+    } finally {
+      parent.kill();
+    }
   });
 });
