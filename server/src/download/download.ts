@@ -6,6 +6,7 @@ import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import { formatBytes } from "../protocol/formatBytes.ts";
 import { codeOf, PartialFile } from "./partialFile.ts";
+import { trustSystemCertificates } from "./systemCertificates.ts";
 
 /** A model host answers with one redirect to its storage, a mirror perhaps with two. */
 const MAX_REDIRECTS = 5;
@@ -20,6 +21,8 @@ const RETRY_DELAYS_MS = [1000, 2000, 5000, 10_000, 20_000];
 const STALL_MS = 60_000;
 /** Progress is for people: no more often than this. */
 const PROGRESS_INTERVAL_MS = 200;
+const UNTRUSTED =
+  "its certificate is not trusted here (a proxy of your network? NODE_EXTRA_CA_CERTS can name the file of its certificate)";
 /** The system's and the runtime's codes for a broken connection, in words. */
 const NETWORK_REASONS: Record<string, string> = {
   ECONNREFUSED: "it refused the connection",
@@ -29,6 +32,10 @@ const NETWORK_REASONS: Record<string, string> = {
   ETIMEDOUT: "it did not answer",
   UND_ERR_CONNECT_TIMEOUT: "it did not answer",
   UND_ERR_SOCKET: "it broke off",
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
 };
 /** Of a hash; enough to tell two apart, and the whole one would fill a notification. */
 const SHOWN_DIGITS = 12;
@@ -302,6 +309,7 @@ async function send(origin: URL, method: "HEAD" | "GET", headers: Record<string,
   let url = origin;
   let linkedHash: string | undefined;
   let linkedBytes: number | undefined;
+  trustSystemCertificates();
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await fetch(url, {
       method,
