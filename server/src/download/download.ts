@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import { formatBytes } from "../protocol/formatBytes.ts";
+import { followMachineNetwork } from "./machineNetwork.ts";
 import { codeOf, PartialFile } from "./partialFile.ts";
-import { trustSystemCertificates } from "./systemCertificates.ts";
 
 /** A model host answers with one redirect to its storage, a mirror perhaps with two. */
 const MAX_REDIRECTS = 5;
@@ -105,6 +105,7 @@ export class DownloadError extends Error {
  */
 export async function downloadFile(request: DownloadRequest): Promise<DownloadOutcome> {
   const url = consentedUrl(request);
+  followMachine();
   const partial = new PartialFile(request.file);
   try {
     await makeFolder(dirname(partial.path));
@@ -119,6 +120,17 @@ export async function downloadFile(request: DownloadRequest): Promise<DownloadOu
     throw await explain(error, url, partial);
   } finally {
     await partial.unlock();
+  }
+}
+
+function followMachine(): void {
+  try {
+    followMachineNetwork();
+  } catch (error) {
+    // Its value may hold a password.
+    const sentence =
+      "HTTPS_PROXY or HTTP_PROXY does not hold a proxy's address. Nothing was fetched. Correct or remove it.";
+    throw new DownloadError("unreachable", sentence, { cause: error });
   }
 }
 
@@ -309,7 +321,6 @@ async function send(origin: URL, method: "HEAD" | "GET", headers: Record<string,
   let url = origin;
   let linkedHash: string | undefined;
   let linkedBytes: number | undefined;
-  trustSystemCertificates();
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await fetch(url, {
       method,
