@@ -241,6 +241,7 @@ export class ServerConnection implements Disposable {
       initializationOptions: (): InitializationOptions => ({
         trusted: workspace.isTrusted,
         storageDir: this.#context.globalStorageUri.fsPath,
+        status: true,
         definitions: true,
         symbolProviders: symbolProviders((id) => extensions.getExtension(id) !== undefined),
       }),

@@ -156,7 +156,7 @@ class FathomServer {
     this.#params = params;
     this.#trusted = options.trusted ?? true;
     this.#settings = new SettingsStore(connection, params);
-    this.#status = new StatusBoard(connection);
+    this.#status = new StatusBoard(connection, options.status ?? false);
     const cuda = new CudaRuntime({ storageDir, packages: cudaPackages(), version: CUDA_VERSION });
     this.#engine = new WatchedEngine({
       entry: resources.engineEntry,

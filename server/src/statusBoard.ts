@@ -10,12 +10,15 @@ const MIN_INTERVAL_MS = 100;
 
 export class StatusBoard {
   readonly #connection: Connection;
+  readonly #isSent: boolean;
   #status: Status = { state: "starting", message: "Fathom is starting.", engineRestarts: 0 };
   #timer: NodeJS.Timeout | undefined;
   #sentAt = 0;
 
-  constructor(connection: Connection) {
+  /** @param isSent False: the client has to ask. */
+  constructor(connection: Connection, isSent: boolean) {
     this.#connection = connection;
+    this.#isSent = isSent;
   }
 
   register(connection: Connection): void {
@@ -32,6 +35,7 @@ export class StatusBoard {
     // Beside a model that is ready, "no model is ready: Loading …" would be read as what is the case.
     const isPast = change.state === "ready" && this.#status.lastCompletion?.reason.startsWith(NO_MODEL_READY);
     this.#status = { ...this.#status, ...(isPast && { lastCompletion: undefined }), ...change };
+    if (!this.#isSent) return;
     const wait = this.#sentAt + MIN_INTERVAL_MS - Date.now();
     if (stateChanged || wait <= 0) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), wait);

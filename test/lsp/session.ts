@@ -131,6 +131,7 @@ export class Session {
       capabilities: options.capabilities ?? { workspace: { configuration: asks }, window: { workDoneProgress: true } },
       initializationOptions: {
         storageDir: this.storageDir,
+        status: true,
         settings: asks ? undefined : this.#settings,
         ...options.initialization,
       },

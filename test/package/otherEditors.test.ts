@@ -5,11 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import {
-  createProtocolConnection,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from "vscode-languageserver-protocol/node";
+import { createMessageConnection, StreamMessageReader, StreamMessageWriter } from "vscode-languageserver-protocol/node";
 import { packFor } from "../../vsix.ts";
 import { unpack } from "./vsixFile.ts";
 
@@ -22,7 +18,9 @@ describe("the packed server in another editor", () => {
   const folder = mkdtempSync(join(tmpdir(), "fathom-editor-"));
   const workspace = join(folder, "workspace");
   let server: ChildProcess;
-  let connection: ReturnType<typeof createProtocolConnection>;
+  let connection: ReturnType<typeof createMessageConnection>;
+  /** Messages of the server's own accord. */
+  const methods = new Set<string>();
   const uri = (path: string) => pathToFileURL(join(workspace, path)).href;
 
   before(async () => {
@@ -35,10 +33,15 @@ describe("the packed server in another editor", () => {
     }
     const entry = join(folder, "package/extension/dist/server.mjs");
     server = spawn(process.execPath, [entry, "--stdio"], { stdio: ["pipe", "pipe", "inherit"] });
-    connection = createProtocolConnection(
+    connection = createMessageConnection(
       new StreamMessageReader(server.stdout!),
       new StreamMessageWriter(server.stdin!),
     );
+    connection.onNotification((method) => void methods.add(method));
+    connection.onRequest((method) => {
+      methods.add(method);
+      return null;
+    });
     connection.listen();
   });
 
@@ -112,5 +115,13 @@ describe("the packed server in another editor", () => {
       assert.notEqual(status.state, "failed");
     } while (status.lastCompletion?.figures === undefined);
     assert.ok(status.lastCompletion.figures.promptTokens > 10);
+  });
+
+  it("hears nothing that is not LSP's", () => {
+    assert.ok(methods.has("window/logMessage"));
+    assert.deepEqual(
+      [...methods].filter((method) => !/^(?:window|workspace|textDocument|client)\//.test(method)),
+      [],
+    );
   });
 });

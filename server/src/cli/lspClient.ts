@@ -254,6 +254,7 @@ export class ServerClient {
     const initializationOptions: InitializationOptions = {
       trusted: options.trusted ?? true,
       storageDir,
+      status: true,
       settings: options.settings ?? {},
     };
     const rootUri = folder === undefined ? null : pathToFileURL(folder).href;

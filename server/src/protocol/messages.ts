@@ -467,6 +467,8 @@ export interface InitializationOptions {
   trusted?: boolean;
   /** Folder for models and snapshots; default: the user's data folder. */
   storageDir?: string;
+  /** True: the client takes `fathom/status`; some editors warn of each message that they do not know. */
+  status?: boolean;
   /** True: the client answers `fathom/definitions`. */
   definitions?: boolean;
   /** What else answers `workspace/symbol` in this editor: its files are left to it while it works. */

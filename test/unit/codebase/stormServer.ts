@@ -82,7 +82,7 @@ export class StormServer {
     const params = { workspaceFolders: [{ name: "repo", uri: fileUri(root) }] } as unknown as InitializeParams;
     const workspace = new Workspace(params, documents, new FakeIndex());
     const focus = new Focus({ workspace, documents });
-    this.#status = new StatusBoard(connection);
+    this.#status = new StatusBoard(connection, true);
     const session = this.#session as unknown as ModelSession;
     const settings = {
       current: {

@@ -13,7 +13,7 @@ describe("status board", () => {
 
   beforeEach(() => {
     sent.length = 0;
-    board = new StatusBoard(connection as unknown as Connection);
+    board = new StatusBoard(connection as unknown as Connection, true);
     board.update({ state: "loading", message: LOADING });
   });
 
@@ -23,6 +23,13 @@ describe("status board", () => {
     assert.equal(board.current.lastCompletion?.reason, "no model is ready: Loading 4B: 100 %.");
     board.update({ state: "ready", message: "4B is ready." });
     assert.deepEqual([board.current.lastCompletion, sent.at(-1)], [undefined, board.current]);
+  });
+
+  it("is sent to nobody who did not ask for it", () => {
+    const silent = new StatusBoard(connection as unknown as Connection, false);
+    sent.length = 0;
+    silent.update({ state: "ready", message: "4B is ready." });
+    assert.deepEqual([silent.current.state, sent], ["ready", []]);
   });
 
   it("keeps every other reason", () => {
