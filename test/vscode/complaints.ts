@@ -23,6 +23,10 @@ const NOT_OURS: { text: RegExp; why: string }[] = [
     why: "the language client, of sections that it watches; their values are asked for folder by folder",
   },
   { text: /^(?!.*fathom\.fathom).*\/lib\/vscode\/extensions\//s, why: "thrown by an extension that VS Code brings" },
+  {
+    text: /\[error\] Error: read ECONNRESET\n\s+at TCP\.onStreamRead \(node:internal[^\n]*$/,
+    why: "the extension host's own line to a page that was loaded anew; Fathom speaks over pipes",
+  },
   { text: /IndexedDB database '[\w-]+' is closed/, why: "VS Code's own log window, at each reload of a page" },
 ];
 
