@@ -60,7 +60,12 @@ describe("the packed server in another editor", () => {
       capabilities: {},
       initializationOptions: {
         storageDir: join(folder, "storage"),
-        settings: { context: { readOnStart: false, maxTokens: 8192 }, model: { gpu: "cpu" } },
+        settings: {
+          context: { readOnStart: false, maxTokens: 8192 },
+          model: { gpu: "cpu" },
+          // Told as a message of the log.
+          completion: { maxTokens: "many" },
+        },
       },
     });
     await connection.sendNotification("initialized", {});
