@@ -8,8 +8,8 @@ const PATIENCE_MS = 30_000;
 const START_PATIENCE_MS = 90_000;
 /** Id that VS Code gives the status bar item, as a CSS selector. */
 const STATUS_ITEM = '[id="fathom.fathom.fathom.status"]';
-/** Words of VS Code's for what a reload ended, and its function that ends it. */
-const CUT_OFF = /\bCanceled\b|\.onBeforeUnload\b/;
+/** Words of VS Code's for what a reload ended, and its function that ends it; of the extension's own nothing passes. */
+const CUT_OFF = /^(?![\s\S]*fathom\.fathom)[\s\S]*(?:\bCanceled\b|\.onBeforeUnload\b)/;
 const QUICK_INPUT = ".quick-input-widget";
 
 declare global {
