@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { isOfAnother, ownMark } from "../../../server/src/processMark.ts";
 
@@ -26,11 +27,17 @@ describe("marks of processes", () => {
   });
 
   onLinux("do not take a process for running that has ended and that its parent takes no note of", async () => {
-    // The shell starts a process and becomes another program, which knows nothing of it.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec cat"], { stdio: ["pipe", "pipe", "ignore"] });
+    // The shell starts a process that lasts until the last pipe is closed, and becomes `cat`, which knows nothing of it:
+    // a shell itself takes note of a process that ends before it has become another program.
+    const script = "cat <&3 & echo $!; exec cat 3<&-";
+    const parent = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "ignore", "pipe"] });
     try {
-      const [output] = (await once(parent.stdout, "data")) as [Buffer];
+      const [output] = (await once(parent.stdout!, "data")) as [Buffer];
       const pid = Number(output.toString());
+      parent.stdin!.write("are you there?");
+      await once(parent.stdout!, "data");
+      assert.equal(isOfAnother(String(pid)), true);
+      (parent.stdio[3] as Writable).end();
       while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await setImmediate();
       assert.equal(isOfAnother(String(pid)), false);
       assert.equal(isOfAnother(String(parent.pid)), true);
