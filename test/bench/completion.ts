@@ -16,7 +16,7 @@ import { ServerRun } from "./serverRun.ts";
 import { type Stroke, type Typing, typingOf } from "./typist.ts";
 
 const DEFAULT_SESSIONS = 10;
-const DEFAULT_KEYS = 400;
+const DEFAULT_KEYS = 200;
 const DEFAULT_SEED = 20261126;
 /** Sources shorter than this have no prompt of 4K tokens. */
 const LEAST_CHARS = 9000;
@@ -36,7 +36,7 @@ export const completionBench: Bench = {
     "replays typing: time to the first token, tokens evaluated per key, reuse, cancelling, and the same while reading",
   options: {
     sessions: `typists (default: ${DEFAULT_SESSIONS})`,
-    keys: `keys of each at most (default: ${DEFAULT_KEYS})`,
+    keys: `keys of each at least (default: ${DEFAULT_KEYS})`,
     seed: `of slips, pauses and places (default: ${DEFAULT_SEED})`,
   },
   async run(values, report) {

@@ -30,7 +30,8 @@ const JUMP_MS = 1200;
 /**
  * Takes stretches out of a source and types them in again.
  * @param source Line feeds only.
- * @param keys How many keys are pressed, at most, slips aside.
+ * @param keys How many keys are pressed at least where the source has them, slips aside: each place is typed to the end of
+ *   its line.
  */
 export function typingOf(source: string, seed: number, keys: number): Typing {
   const random = uniformNumbers(seed);
@@ -74,7 +75,7 @@ function stretchesOf(lines: readonly string[], chars: number, random: () => numb
     const first = from + 1 + Math.floor(random() * (part / 2));
     let last = first;
     let length = keysOf(lines[last]);
-    while (last < from + part - 2 && length + keysOf(lines[last + 1]) <= chars) length += keysOf(lines[++last]);
+    while (last < from + part - 2 && length < chars) length += keysOf(lines[++last]);
     return { first, last };
   });
 }
