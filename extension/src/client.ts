@@ -45,6 +45,7 @@ import {
   TrustGrantedNotification,
 } from "../../server/src/protocol/messages.ts";
 import { SETTINGS_SECTION } from "../../server/src/protocol/settings.ts";
+import { proxyEnvironment } from "./proxy.ts";
 import { MAX_RESTARTS, RESTART_WINDOW_MS, RestartPolicy } from "./restartPolicy.ts";
 import { symbolProviders } from "./symbolProviders.ts";
 
@@ -227,7 +228,9 @@ export class ServerConnection implements Disposable {
 
   #serverOptions(): ServerOptions {
     const module = this.#context.asAbsolutePath("dist/server.mjs");
-    const run = { module, transport: TransportKind.ipc };
+    const settings = workspace.getConfiguration("http");
+    const env = proxyEnvironment(settings.get<string>("proxy", ""), settings.get<string[]>("noProxy", []));
+    const run = { module, transport: TransportKind.ipc, options: { env } };
     return { run, debug: run };
   }
 

@@ -1,11 +1,12 @@
 // The runtime for CUDA on this disk: downloaded after consent, checked, unpacked, removed; knows nothing of LSP or GPUs.
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, statfs } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, statfs } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { defaultUrl } from "registry-url";
 import { extract } from "tar";
 import { downloadFile } from "../download/download.ts";
 import { absentAs, codeOf } from "../download/partialFile.ts";
+import { makeFolder } from "../makeFolder.ts";
 import type { FathomErrorCodes } from "../protocol/errors.ts";
 import { formatBytes } from "../protocol/formatBytes.ts";
 import type { CudaPackage } from "./cudaPackages.ts";
@@ -137,7 +138,7 @@ export class CudaRuntime {
       for (const [index, { name }] of this.#packages.entries()) {
         signal.throwIfAborted();
         const cwd = join(unpacking, name);
-        await mkdir(cwd, { recursive: true });
+        await makeFolder(cwd);
         const isFile = (_path: string, entry: object) => !("type" in entry) || entry.type === "File";
         await extract({ file: archives[index], cwd, strip: ARCHIVE_FOLDERS, strict: true, filter: isFile });
       }
