@@ -129,7 +129,7 @@ function followMachine(): void {
   } catch (error) {
     // Its value may hold a password.
     const sentence =
-      "HTTPS_PROXY or HTTP_PROXY does not hold a proxy's address. Nothing was fetched. Correct or remove it.";
+      "HTTPS_PROXY or HTTP_PROXY (in VS Code the setting http.proxy goes before them) does not hold a proxy's address. Nothing was fetched. Correct or remove it.";
     throw new DownloadError("unreachable", sentence, { cause: error });
   }
 }

@@ -13,7 +13,10 @@ describe("VS Code's proxy", () => {
     });
   });
 
-  it("leaves the environment alone where none is set", () => assert.deepEqual(proxyEnvironment("", []), {}));
+  it("leaves the environment alone where none is set, or one of another kind", () => {
+    assert.deepEqual(proxyEnvironment("", []), {});
+    assert.deepEqual(proxyEnvironment("socks5://proxy:1080", []), {});
+  });
 
   it("is not asked for the hosts that are reached directly", () => {
     const hosts = "localhost,.corp.example";
