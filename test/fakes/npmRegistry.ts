@@ -18,6 +18,8 @@ export class NpmRegistry {
 
   async listen(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    // It is made before mocha knows which tests will run, and then perhaps closed by none.
+    this.#server.unref();
   }
 
   async close(): Promise<void> {

@@ -72,6 +72,7 @@ export interface ServerOptions {
 
 /** A running server; all its folders are new and go with it. */
 export class CodeServer {
+  static readonly #running = new Set<CodeServer>();
   /** Everything below is in here. */
   readonly root = mkdtempSync(join(tmpdir(), "fathom-vscode-"));
   readonly workspace: string;
@@ -109,6 +110,7 @@ export class CodeServer {
   /** @throws Error with what the server wrote, if it ends before it listens. */
   static async start(options: ServerOptions): Promise<CodeServer> {
     const server = new CodeServer(options);
+    CodeServer.#running.add(server);
     await server.#listening();
     return server;
   }
@@ -176,8 +178,14 @@ export class CodeServer {
     return this.#output;
   }
 
+  /** Ends what a test left that did not come to its own end: servers would keep the whole run waiting. */
+  static async stopAll(): Promise<void> {
+    for (const server of CodeServer.#running) await server.stop();
+  }
+
   /** Ends it and removes its folders. */
   async stop(): Promise<void> {
+    CodeServer.#running.delete(this);
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, "exit");
       const late = setTimeout(() => this.#signal("SIGKILL"), END_MS);

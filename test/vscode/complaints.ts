@@ -17,7 +17,10 @@ const NOT_OURS: { text: RegExp; why: string }[] = [
   { text: /authentication provider 'github'/, why: "VS Code asks who is signed in, and gives up on a busy machine" },
   { text: /Aborted onWillSaveTextDocument-event/, why: "a busy extension host; Fathom takes no part in saving" },
   { text: /Could not identify extension for 'vscode' require call from .*suites\.cjs/, why: "an import of inHost/" },
-  { text: /[Ee]xtension [`']vscode\.[\w-]+[`']/, why: "said of an extension that VS Code brings" },
+  {
+    text: /[Ee]xtension [`']vscode\.[\w-]+[`']|\[error\] \[vscode\.[\w-]+\]/,
+    why: "said of an extension that VS Code brings",
+  },
   {
     text: /Accessing a resource scoped configuration without providing a resource.*'(files|search)\.exclude'/,
     why: "the language client, of sections that it watches; their values are asked for folder by folder",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { packFor } from "../../vsix.ts";
-import { installExtension } from "./codeServer.ts";
+import { CodeServer, installExtension } from "./codeServer.ts";
 import { install } from "./setup.ts";
 
 const BROWSER_FLAGS = [
@@ -56,12 +56,13 @@ export const mochaGlobalSetup = setUpStage;
 /** How often each test was begun, by its title. */
 const attempts = new Map<string, number>();
 
-/** Called by mocha before each attempt at a test. */
+/** Called by mocha around each attempt at a test. */
 export const mochaHooks = {
   beforeEach(this: Mocha.Context) {
     const title = this.currentTest!.fullTitle();
     attempts.set(title, (attempts.get(title) ?? 0) + 1);
   },
+  afterEach: () => CodeServer.stopAll(),
 };
 
 /** Called by mocha after the last test; says how many were tried once more, which is none as long as all is well. */

@@ -79,6 +79,11 @@ export class Workbench {
     await this.page.waitForFunction(isSeen, text.source);
   }
 
+  /** Waits for an outcome that is said in the status bar for a few seconds. */
+  async said(text: RegExp): Promise<void> {
+    await this.page.locator(".statusbar-item").filter({ hasText: text }).waitFor();
+  }
+
   /** Waits for a line of the item's tooltip. @returns It. */
   async waitForFact(text: RegExp): Promise<string> {
     const fact = this.page.locator(".monaco-hover li").filter({ hasText: text }).first();
