@@ -11,7 +11,9 @@ import { promisify } from "node:util";
 import { temporaryFolder } from "../../model/harness.ts";
 
 const DOWNLOAD = new URL("../../../server/src/download/download.ts", import.meta.url).href;
-const SUBJECT = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+/** Nobody resolves names that end so (RFC 6761). */
+const NAME_OF_THE_NETWORK = "company.test";
+const SUBJECT = ["-subj", "/CN=localhost", "-addext", `subjectAltName=DNS:localhost,DNS:${NAME_OF_THE_NETWORK}`];
 
 describe("a download from a host with a certificate of its own", function () {
   // The system's store is what OpenSSL's environment variables name on Linux only.
@@ -39,8 +41,8 @@ describe("a download from a host with a certificate of its own", function () {
   });
 
   /** Downloads in a process of its own, which reads its environment at the start. @returns How it ended. */
-  async function download(environment: NodeJS.ProcessEnv): Promise<string> {
-    const request = { url: `https://${host}/file`, file: join(folder.path, "file"), consentToHost: host };
+  async function download(environment: NodeJS.ProcessEnv, from = host): Promise<string> {
+    const request = { url: `https://${from}/file`, file: join(folder.path, "file"), consentToHost: from };
     const script = `
       const { downloadFile } = await import(${JSON.stringify(DOWNLOAD)});
       const request = { ...${JSON.stringify(request)}, retryDelaysMs: [] };
@@ -63,25 +65,48 @@ describe("a download from a host with a certificate of its own", function () {
     assert.match(await download({ SSL_CERT_FILE: "/nowhere.pem" }), sentence);
   });
 
-  it("goes through the proxy that the environment names", async () => {
+  describe("behind a proxy", () => {
     const asked: string[] = [];
     const proxy = createProxy().on("connect", ({ url = "" }, client) => {
       asked.push(url);
-      const { hostname, port } = new URL(`https://${url}`);
-      const target = connect(Number(port), hostname, () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
+      // The proxy knows a name that nobody else does.
+      const target = connect(Number(new URL(`https://${url}`).port), "localhost");
+      target.once("connect", () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
       target.pipe(client).pipe(target);
     });
-    proxy.listen(0, "localhost");
-    await once(proxy, "listening");
-    const environment = { HTTPS_PROXY: `http://localhost:${(proxy.address() as AddressInfo).port}` };
-    assert.equal(await download({ ...environment, SSL_CERT_FILE: certificate }), "complete");
-    assert.ok(asked.length > 0 && asked.every((each) => each === host), asked.join(" "));
-    const before = asked.length;
-    assert.equal(await download({ ...environment, NO_PROXY: "localhost", SSL_CERT_FILE: certificate }), "complete");
-    assert.equal(asked.length, before);
-    proxy.close();
-    const wrong = await download({ HTTPS_PROXY: "user:secret", SSL_CERT_FILE: certificate });
-    assert.match(wrong, /^HTTPS_PROXY or HTTP_PROXY .*does not hold a proxy's address\. Nothing was fetched\./);
-    assert.doesNotMatch(wrong, /secret/);
+    let HTTPS_PROXY: string;
+
+    before(async () => {
+      proxy.listen(0, "localhost");
+      await once(proxy, "listening");
+      HTTPS_PROXY = `http://localhost:${(proxy.address() as AddressInfo).port}`;
+    });
+    beforeEach(() => void asked.splice(0));
+    after(() => void proxy.close());
+
+    const inside = () => host.replace("localhost", NAME_OF_THE_NETWORK);
+
+    it("arrives by the proxy that the environment names", async () => {
+      assert.equal(await download({ HTTPS_PROXY, SSL_CERT_FILE: certificate }, inside()), "complete");
+      assert.ok(asked.length > 0 && asked.every((each) => each === inside()), asked.join(" "));
+    });
+
+    it("does not ask it for a host that is excepted", async () => {
+      const environment = { HTTPS_PROXY, NO_PROXY: NAME_OF_THE_NETWORK };
+      assert.match(await download(environment, inside()), /^The connection to company\.test:\d+ failed: its name /);
+      assert.deepEqual(asked, []);
+    });
+
+    it("does not ask it for this machine", async () => {
+      assert.equal(await download({ HTTPS_PROXY, SSL_CERT_FILE: certificate }), "complete");
+      assert.equal(await download({ HTTPS_PROXY, NO_PROXY: "a.test", SSL_CERT_FILE: certificate }), "complete");
+      assert.deepEqual(asked, []);
+    });
+
+    it("says that the environment holds no address", async () => {
+      const wrong = await download({ HTTPS_PROXY: "user:secret", SSL_CERT_FILE: certificate });
+      assert.match(wrong, /^HTTPS_PROXY or HTTP_PROXY .*does not hold a proxy's address\. Nothing was fetched\./);
+      assert.doesNotMatch(wrong, /secret/);
+    });
   });
 });
