@@ -51,6 +51,11 @@ import { symbolProviders } from "./symbolProviders.ts";
 
 /** Transport errors in a row after which the connection counts as broken; one bad message is no reason to end it. */
 const MAX_TRANSPORT_ERRORS = 3;
+/**
+ * How long a server may take to end in order, milliseconds: it saves what it has read, and the processes of index and engine
+ * have up to 3 s. VS Code gives an extension 5 s when a window closes.
+ */
+const END_MS = 4000;
 /** Progress tokens that begin so belong to requests of this extension; all others were begun by the server. */
 const OWN_TOKEN_PREFIX = "fathom-";
 
@@ -218,7 +223,7 @@ export class ServerConnection implements Disposable {
 
   async #end(client: LanguageClient): Promise<void> {
     try {
-      await client.dispose();
+      await client.dispose(END_MS);
     } catch (error) {
       // A client that is still starting, or a server that hangs, cannot be stopped in an orderly way.
       this.#log.warn(`The language server did not end by itself: ${String(error)}`);
