@@ -16,6 +16,9 @@ import { seeminglyNvidia } from "../fakes/nvidiaDriver.ts";
 import { Session, settingsForTiny } from "../lsp/session.ts";
 import { unpack } from "./vsixFile.ts";
 
+/** 305 MiB over a slow line. */
+const DOWNLOAD_MS = 600_000;
+
 describe("the runtime for CUDA beside the package", () => {
   const folder = mkdtempSync(join(tmpdir(), "fathom-cuda-package-"));
   const driver = seeminglyNvidia();
@@ -39,7 +42,8 @@ describe("the runtime for CUDA beside the package", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is downloaded, compared with the lock file's hashes and unpacked", async () => {
+  it("is downloaded, compared with the lock file's hashes and unpacked", async function () {
+    this.timeout(DOWNLOAD_MS);
     const { host, problem, installed } = await session.connection.sendRequest(CudaRuntimeRequest.type, null);
     assert.deepEqual(
       { host, problem, installed },

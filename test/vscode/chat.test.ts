@@ -24,11 +24,17 @@ describe("chat", () => {
     await workbench.type("And what comes next?");
     await workbench.press("Enter");
     await chat.getByRole("button", { name: "Stop" }).click();
+    // What is asked of the server now and answered was asked after the end: the engine finds that waiting for it.
+    await workbench.run("Fathom: Search Codebase…");
+    await workbench.fillQuickInput("parseHeader");
+    await workbench.quickRows.filter({ hasText: "parser.ts" }).first().waitFor();
+    await workbench.press("Escape");
     goOn();
     await answer(1).getByText("It was stopped; the text so far is kept.").waitFor();
     assert.equal(await isBusy(false).count(), 2);
     await picture("stopped");
 
+    await workbench.waitForStored("It was stopped");
     const kept = await chat.locator("article").allInnerTexts();
     await workbench.reload();
     chat = await workbench.openChat();

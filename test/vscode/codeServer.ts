@@ -84,6 +84,8 @@ export class CodeServer {
   readonly #child: ChildProcess;
   readonly #disk: SmallDisk | undefined;
   #output = "";
+  /** What the log files said at its end. */
+  #lastLogs: Map<string, string> | undefined;
 
   private constructor(options: ServerOptions) {
     const trust = { "security.workspace.trust.enabled": options.trusted === false };
@@ -149,6 +151,7 @@ export class CodeServer {
 
   /** All log files of extension hosts and extensions, by path. */
   logs(): Map<string, string> {
+    if (this.#lastLogs !== undefined) return this.#lastLogs;
     const folder = join(this.root, "user", "logs");
     const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
     const files = names.filter((name) => name.endsWith(".log"));
@@ -195,6 +198,7 @@ export class CodeServer {
     }
     this.#signal("SIGKILL");
     this.#disk?.release();
+    this.#lastLogs = this.logs();
     rmSync(this.root, { recursive: true, force: true, maxRetries: 10 });
   }
 
@@ -209,7 +213,7 @@ export class CodeServer {
   }
 
   #environment(env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-    // No gallery, and a home of its own, so that nothing of the person who runs the tests is read or written.
+    // A home of its own, so that nothing of the person who runs the tests is read or written.
     return { ...process.env, ...ALONE, HOME: this.root, XDG_CONFIG_HOME: this.root, XDG_DATA_HOME: this.root, ...env };
   }
 
@@ -238,7 +242,13 @@ export class CodeServer {
 }
 
 const QUIET_FLAGS = ["--disable-getting-started-override", "--disable-proxy", "--ignore-last-opened"];
-const ALONE = { EXTENSIONS_GALLERY: "{}" };
+/** No gallery, and nothing of an editor or a server in whose terminal the tests run. */
+const ALONE = {
+  EXTENSIONS_GALLERY: "{}",
+  PORT: undefined,
+  CODE_SERVER_HOST: undefined,
+  VSCODE_IPC_HOOK_CLI: undefined,
+};
 
 /**
  * Installs a packed extension the way `code --install-extension` does.

@@ -39,6 +39,7 @@ describe("the runtime for CUDA", () => {
       await workbench.answerNotification(/CUDA runtime is for an older version/, "Get CUDA Runtime…");
       await workbench.dialog.filter({ hasText: "No NVIDIA driver" }).waitFor();
       await workbench.press("Escape");
+      await workbench.waitForStored("fathom.cudaOutdatedHint");
       await workbench.reload();
       await workbench.ready();
       assert.equal(await workbench.notification(/CUDA runtime/).count(), 0);
@@ -53,6 +54,7 @@ describe("the runtime for CUDA", () => {
       provokes: [/its SHA-512 is/],
     },
     async ({ workbench, picture }) => {
+      registry.fetched.length = 0;
       await workbench.ready();
       await workbench.run("Fathom: Get CUDA Runtime…");
       await workbench.dialog.filter({ hasText: `from ${registry.host}?` }).waitFor();

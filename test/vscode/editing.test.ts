@@ -5,6 +5,8 @@ import type { Workbench } from "./workbench.ts";
 
 const FILE = "src/parser.ts";
 const PROPOSED = "Accept or Discard the edit of parser.ts that Fathom proposes; nothing is written yet.";
+/** The last thing that happens when a proposal is accepted. */
+const APPLIED = /the edit was applied; Undo takes it back/;
 
 describe("editing a selection", () => {
   journey(
@@ -16,6 +18,7 @@ describe("editing a selection", () => {
       await picture("proposal");
       assert.equal(server.read(FILE), SAMPLE[FILE]);
       await workbench.notification(PROPOSED).getByText("Accept", { exact: true }).click();
+      await workbench.said(APPLIED);
       await workbench.waitForEditor(/^parser\.ts$/);
       await workbench.notification(PROPOSED).waitFor({ state: "detached" });
       await workbench.page.locator(".tab.active.dirty").waitFor();
@@ -43,6 +46,7 @@ describe("editing a selection", () => {
     await propose(workbench);
     await workbench.notification(PROPOSED).waitFor();
     await workbench.page.getByRole("button", { name: "Accept Proposed Edit" }).click();
+    await workbench.said(APPLIED);
     await workbench.waitForEditor(/^parser\.ts$/);
     await workbench.notification(PROPOSED).waitFor({ state: "detached" });
     await workbench.focusEditor();

@@ -7,7 +7,7 @@ const HINT = "Get Model… installs a real one";
 describe("first start", () => {
   journey("runs the demo model and says once that it is one", async ({ workbench }) => {
     await workbench.ready();
-    assert.equal(await workbench.notification(HINT).count(), 1);
+    await workbench.notification(HINT).waitFor();
     await workbench.waitForStored("fathom.demoHintShown");
     await workbench.reload();
     await workbench.ready();

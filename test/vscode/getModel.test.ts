@@ -25,8 +25,13 @@ describe("a model", () => {
 
   journey(
     "is downloaded only after a dialog, through the proxy of VS Code's settings, and the download can be paused",
-    { settings: { "http.proxy": proxyUrl, "fathom.model.demo": false } },
+    {
+      settings: { "http.proxy": proxyUrl, "fathom.model.demo": false },
+      // A machine's own exceptions would go past the proxy.
+      env: { NO_PROXY: "", no_proxy: "" },
+    },
     async ({ workbench, picture }) => {
+      asked.length = 0;
       await workbench.waitForStatus(/Fathom: no model/);
       await workbench.run("Fathom: Get Model…");
       await workbench.pick("Qwen3.5 0.8B");

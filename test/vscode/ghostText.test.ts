@@ -18,7 +18,7 @@ describe("ghost text", () => {
     const offered = await offer(workbench);
     await picture("offered");
     await workbench.type(offered.slice(0, 1));
-    assert.equal(await workbench.waitForGhost(offered.slice(1)), offered.slice(1));
+    await workbench.waitForGhost(offered.slice(1));
 
     const [word] = /^\W*\w+/.exec(offered)!;
     await workbench.press("Control+ArrowRight");
@@ -52,7 +52,7 @@ describe("ghost text", () => {
     await workbench.press("Tab");
     await workbench.waitForText(BEFORE + offered + AFTER);
     await workbench.run("Fathom: Show Completion Statistics");
-    const taken = workbench.webview.getByRole("row", { name: /^taken as a whole 1 \(100 %\)/ });
+    const taken = workbench.webview.getByRole("row", { name: /^taken as a whole 1 \(/ });
     await taken.waitFor();
     await workbench.webview.getByText("nothing of it is sent anywhere").waitFor();
     await picture("statistics");

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { journey } from "./journey.ts";
 
 /** Enough that reading takes a few seconds. */
-const MANY = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`src/part${index}.ts`, part(index)]));
+const FILES = 32;
+const MANY = Object.fromEntries(Array.from({ length: FILES }, (_, index) => [`src/part${index}.ts`, part(index)]));
 
 function part(index: number): string {
   const functions = Array.from(
@@ -25,11 +26,11 @@ describe("reading the workspace", () => {
       percents,
       percents.toSorted((a, b) => Number(a) - Number(b)),
     );
-    await workbench.waitForFact(/^Read: .* tokens of 16 files.*, read now/);
+    await workbench.waitForFact(new RegExp(`^Read: .* tokens of ${FILES} files.*, read now`));
 
     await workbench.reload();
     await workbench.ready();
-    await workbench.waitForFact(/^Read: .* tokens of 16 files.*, restored from disk/);
+    await workbench.waitForFact(new RegExp(`^Read: .* tokens of ${FILES} files.*, restored from disk`));
   });
 
   journey("can be paused, resumed and stopped", { files: MANY }, async ({ workbench, server }) => {

@@ -202,24 +202,29 @@ export class Workbench {
    * @returns It.
    */
   async waitForGhost(text?: string): Promise<string> {
-    await this.#waitUntil(readGhostText, (shown) => (text === undefined ? shown !== "" : shown === text));
-    return this.ghostText();
+    return this.#waitUntil(readGhostText, (shown) => (text === undefined ? shown !== "" : shown === text));
   }
 
-  /** Waits until VS Code has written an extension's global state to the browser's database, which it does a moment later. */
-  async waitForStored(key: string): Promise<void> {
+  /** Waits until VS Code has written an extension's state to the browser's database, which it does a moment later. */
+  async waitForStored(text: string): Promise<void> {
     await this.page.waitForFunction(async (wanted) => {
-      const request = indexedDB.open("vscode-web-state-db-global");
-      const database = await new Promise<IDBDatabase>((done) => {
-        request.onsuccess = () => done(request.result);
-      });
-      const all = database.transaction("ItemTable").objectStore("ItemTable").getAll();
-      const values = await new Promise<unknown[]>((done) => {
-        all.onsuccess = () => done(all.result);
-      });
-      database.close();
-      return values.some((value) => String(value).includes(wanted));
-    }, key);
+      const valuesOf = async (name: string) => {
+        const request = indexedDB.open(name);
+        const database = await new Promise<IDBDatabase>((done) => {
+          request.onsuccess = () => done(request.result);
+        });
+        const all = database.transaction("ItemTable").objectStore("ItemTable").getAll();
+        const values = await new Promise<unknown[]>((done) => {
+          all.onsuccess = () => done(all.result);
+        });
+        database.close();
+        return values;
+      };
+      // One for the global state and one for each workspace's.
+      const names = (await indexedDB.databases()).flatMap(({ name }) => name ?? []);
+      const all = await Promise.all(names.filter((name) => name.startsWith("vscode-web-state-db-")).map(valuesOf));
+      return all.flat().some((value) => String(value).includes(wanted));
+    }, text);
   }
 
   // Notifications
@@ -255,7 +260,7 @@ export class Workbench {
   }
 
   /** Reads something of the page after each of its changes until it is as wanted; at the end says what it was instead. */
-  async #waitUntil(read: () => string, isWanted: (shown: string) => boolean): Promise<void> {
+  async #waitUntil(read: () => string, isWanted: (shown: string) => boolean): Promise<string> {
     let shown = await this.page.evaluate(read);
     const end = Date.now() + PATIENCE_MS;
     while (!isWanted(shown)) {
@@ -263,6 +268,7 @@ export class Workbench {
       await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
       shown = await this.page.evaluate(read);
     }
+    return shown;
   }
 
   async #started(): Promise<void> {

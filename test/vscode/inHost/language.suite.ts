@@ -1,6 +1,10 @@
 // What the language server gives through VS Code's own interfaces.
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import { commands, Position, Range, Selection, type SymbolInformation, Uri, window, workspace } from "vscode";
+
+/** Milliseconds between two looks, which leave the server time to do what is waited for. */
+const POLL_MS = 1000;
 
 describe("the language server", () => {
   it("finds the symbols of the workspace", async () => {
@@ -14,8 +18,11 @@ describe("the language server", () => {
 
   it("finds a symbol that is typed and saved now", async () => {
     const file = Uri.joinPath(workspace.workspaceFolders![0]!.uri, "src/added.ts");
-    await workspace.fs.writeFile(file, Buffer.from("export function addedJustNow(): void {}\n"));
-    const [symbol] = await untilSome(() => symbolsNamed("addedJustNow"));
+    const [symbol] = await untilSome(async () => {
+      // Again each time, because VS Code may not watch the folder yet.
+      await workspace.fs.writeFile(file, Buffer.from("export function addedJustNow(): void {}\n"));
+      return symbolsNamed("addedJustNow");
+    });
     assert.equal(workspace.asRelativePath(symbol!.location.uri), "src/added.ts");
   });
 
@@ -40,5 +47,6 @@ async function untilSome<T>(find: () => Promise<T[]>): Promise<T[]> {
   for (;;) {
     const found = await find();
     if (found.length > 0) return found;
+    await setTimeout(POLL_MS);
   }
 }
