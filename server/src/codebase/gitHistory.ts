@@ -108,9 +108,10 @@ function runGit(
 ): Promise<{ output: string; complete: boolean }> {
   const settings = [...SAFE_SETTINGS, ...NEEDED_SETTINGS].flatMap((setting) => ["-c", setting]);
   const args = ["--no-pager", ...settings, "-C", folder, ...command];
-  // Windows looks for a program in the working directory first: that must not be the workspace.
+  // Windows looks for a program in the working directory first: that must not be the workspace. Elsewhere a user may have
+  // no home.
   const options = {
-    cwd: homedir(),
+    cwd: process.platform === "win32" ? homedir() : "/",
     env: gitEnvironment(),
     timeout: MAX_GIT_MS,
     maxBuffer: MAX_OUTPUT_BYTES,

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, rename } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { readHistory } from "../../../server/src/codebase/gitHistory.ts";
+import { GIT_ENVIRONMENT } from "../../fakes/gitEnvironment.ts";
 import { withTree, writeInto } from "./tempTree.ts";
 
 describe("git history", () => {
@@ -133,17 +134,33 @@ describe("git history", () => {
         delete process.env.GIT_DIR;
       }
     }));
+
+  it("is there for a user whose home is not", async function () {
+    // Windows does not ask HOME.
+    if (process.platform === "win32") this.skip();
+    await withTree({ "a.ts": "1" }, async (root) => {
+      commit(root, 1000);
+      const { HOME } = process.env;
+      process.env.HOME = join(root, "nowhere");
+      try {
+        assert.deepEqual([...(await readHistory(root, undefined)).seconds], [["a.ts", 1000]]);
+      } finally {
+        if (HOME === undefined) delete process.env.HOME;
+        else process.env.HOME = HOME;
+      }
+    });
+  });
 });
 
 function commit(root: string, seconds: number): void {
   git(root, ["-c", "init.defaultBranch=main", "init", "--quiet"]);
   git(root, ["add", "--all"]);
-  git(root, ["-c", "commit.gpgSign=false", "commit", "--quiet", "--message", "change"], seconds);
+  git(root, ["commit", "--quiet", "--message", "change"], seconds);
 }
 
 function git(root: string, args: string[], seconds = 0, input = ""): string {
   const identity = ["-c", "user.name=T", "-c", "user.email=t@example.invalid"];
   const date = `@${seconds} +0000`;
-  const env = { ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
+  const env = { ...GIT_ENVIRONMENT, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
   return execFileSync("git", ["-C", root, ...identity, ...args], { input, env }).toString();
 }
