@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { FileChangeType } from "vscode-languageserver-protocol/node";
 import { MANY_FILES } from "../../server/src/codebase/difference.ts";
 import { PauseReadingRequest, type ReadingProgress } from "../../server/src/protocol/messages.ts";
+import { GIT_ENVIRONMENT } from "../fakes/gitEnvironment.ts";
 import { question, Session, settingsForTiny } from "./session.ts";
 
 const N_FILES = MANY_FILES + 10;
@@ -93,7 +94,7 @@ describe("a switch of branches over LSP", () => {
   }
 
   function git(...args: string[]): void {
-    execFileSync("git", ["-C", session.folder, ...args], { stdio: "pipe" });
+    execFileSync("git", ["-C", session.folder, ...args], { stdio: "pipe", env: GIT_ENVIRONMENT });
   }
 });
 

@@ -12,7 +12,9 @@ const TINY_BYTES = 2 * 1024 ** 2;
 /** Long enough for a snapshot. */
 const N_FILES = 30;
 const UNSAVED = /could not be saved/;
-/** The state may be on the disk before it is full. */
+/** The state may be on the disk before that is full, on a busy machine many times in a row. */
+const MOST_SAVES = 40;
+/** The index may write while the room is measured. */
 const MOST_ATTEMPTS = 10;
 
 describe("a disk that fails", () => {
@@ -102,7 +104,7 @@ describe("a disk that fails", () => {
     const [saved] = statesOn(disk);
     let version = 2;
     for (let attempt = 1; ; attempt++) {
-      assert.ok(attempt <= MOST_ATTEMPTS, "the disk never got full in time");
+      assert.ok(attempt <= MOST_SAVES, "the disk never got full in time");
       const outcome = await whenSaving(await session.enginePid(), () => readVersion(version));
       version += 1;
       if (outcome.savedBytes !== undefined) continue;

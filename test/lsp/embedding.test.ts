@@ -16,6 +16,9 @@ import { tinyEmbeddingFiles, writeTinyBert, writeTinyQwen3Embedding } from "../m
 import { tinyModelFiles } from "../model/tinyModel.ts";
 import { Session, type SessionOptions } from "./session.ts";
 
+// Before LanceDB's native code runs: it reads this once (see startIndexProcess.ts).
+process.env.LANCE_CPU_THREADS ??= "4";
+
 const { bert, qwen3 } = tinyEmbeddingFiles();
 
 /** The model knows that a quagga is a zebra; nothing else does. */

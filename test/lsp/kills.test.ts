@@ -4,7 +4,7 @@ import { Moments } from "./killMoments.ts";
 import { KillRun, type Moment, type Work } from "./killRun.ts";
 
 const SEED = Number(process.env.FATHOM_KILL_SEED ?? 1);
-const TIMEOUT_MS = 400_000;
+const TIMEOUT_MS = 1_200_000;
 
 type Victim = Moment["victim"];
 

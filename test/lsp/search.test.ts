@@ -16,6 +16,9 @@ import {
 import { commandLine } from "./commandLine.ts";
 import { Session, type SessionOptions, withSession } from "./session.ts";
 
+// Before LanceDB's native code runs: it reads this once (see startIndexProcess.ts).
+process.env.LANCE_CPU_THREADS ??= "4";
+
 const NO_MODEL = { model: { path: "", demo: false } };
 /** More than a search waits for: 4 MiB. */
 const LARGE = sourceFiles(150, 50_000);

@@ -468,7 +468,7 @@ describe("edits and screenshots over LSP", () => {
     }));
 });
 
-/** About 3,000 tokens of the byte vocabulary, in more than one chunk. */
+/** Over 6,000 tokens of the byte vocabulary: many chunks, and most of the context. */
 function longFile(): string {
-  return Array.from({ length: 120 }, (_, index) => `export const constant${index} = ${index};\n`).join("");
+  return Array.from({ length: 240 }, (_, index) => `export const constant${index} = ${index};\n`).join("");
 }

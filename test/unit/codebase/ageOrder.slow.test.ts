@@ -5,6 +5,7 @@ import { chmod, mkdir, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { orderByAge } from "../../../server/src/codebase/ageOrder.ts";
 import { collectFiles } from "../../../server/src/codebase/fileSet.ts";
+import { GIT_ENVIRONMENT } from "../../fakes/gitEnvironment.ts";
 import { listed, withTree, writeInto } from "./tempTree.ts";
 
 describe("age order", () => {
@@ -162,12 +163,15 @@ function commit(root: string, seconds: number): void {
   const env = { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
   git(root, ["init", "--quiet"]);
   git(root, ["add", "--all"]);
-  git(root, ["-c", "commit.gpgSign=false", "commit", "--quiet", "--message", "change"], "", env);
+  git(root, ["commit", "--quiet", "--message", "change"], "", env);
 }
 
 function git(root: string, args: string[], input = "", env: NodeJS.ProcessEnv = {}): string {
   const identity = ["-c", "user.name=T", "-c", "user.email=t@example.invalid"];
-  return execFileSync("git", ["-C", root, ...identity, ...args], { input, env: { ...process.env, ...env } }).toString();
+  return execFileSync("git", ["-C", root, ...identity, ...args], {
+    input,
+    env: { ...GIT_ENVIRONMENT, ...env },
+  }).toString();
 }
 
 function setTime(root: string, path: string, seconds: number): Promise<void> {

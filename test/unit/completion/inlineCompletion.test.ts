@@ -1,6 +1,5 @@
 // Tests what the editor is answered and told: several texts, stale ones, items of the suggest widget.
 import assert from "node:assert/strict";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CancellationToken,
@@ -72,7 +71,8 @@ class Editor {
       syntax,
       context,
       edits: { removedNear: () => [] },
-      totals: new TotalsFile(join(tmpdir(), "fathom-no-such-folder", "totals.json"), this.clock),
+      // Below a file nothing is written.
+      totals: new TotalsFile(join(import.meta.filename, "totals.json"), this.clock),
       maySpeculate: () => false,
       clock: this.clock,
     };

@@ -13,7 +13,8 @@ const TS = "typescript";
 
 class Watched {
   readonly clock = new FakeClock();
-  readonly totals = new TotalsFile(join(tmpdir(), "fathom-no-such-folder", "totals.json"), this.clock);
+  // Below a file nothing is written.
+  readonly totals = new TotalsFile(join(import.meta.filename, "totals.json"), this.clock);
   readonly statistics = new Statistics({ clock: this.clock, totals: this.totals });
 
   constructor() {

@@ -93,7 +93,8 @@ describe("a download from a host with a certificate of its own", function () {
 
     it("does not ask it for a host that is excepted", async () => {
       const environment = { HTTPS_PROXY, NO_PROXY: NAME_OF_THE_NETWORK };
-      assert.match(await download(environment, inside()), /^The connection to company\.test:\d+ failed: its name /);
+      // Whatever the machine makes of that name.
+      assert.match(await download(environment, inside()), /^The connection to company\.test:\d+ failed: /);
       assert.deepEqual(asked, []);
     });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChunkStore, type StoredChunk, type StoredFile } from "../../../server/src/index/chunkStore.ts";
 
-// Before the native code runs: it reads this once (see indexService.ts).
+// Before the native code runs: it reads this once (see startIndexProcess.ts).
 process.env.LANCE_CPU_THREADS ??= "4";
 
 const DIM = 8;

@@ -6,7 +6,7 @@ import { CodeIndex, type IndexedText } from "../../../server/src/index/codeIndex
 import { type Embedder, loadEmbedder } from "../../../server/src/index/embedder.ts";
 import { SyntaxService } from "../../../server/src/syntax/syntaxService.ts";
 
-// Before the store's native code runs: it reads this once (see indexService.ts).
+// Before the store's native code runs: it reads this once (see startIndexProcess.ts).
 process.env.LANCE_CPU_THREADS ??= "4";
 
 const here = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
