@@ -7,7 +7,8 @@ const HINT = "Get Model… installs a real one";
 describe("first start", () => {
   journey("runs the demo model and says once that it is one", async ({ workbench }) => {
     await workbench.ready();
-    await workbench.notification(HINT).waitFor();
+    await workbench.notification(HINT).first().waitFor();
+    assert.equal(await workbench.notification(HINT).count(), 1);
     await workbench.waitForStored("fathom.demoHintShown");
     await workbench.reload();
     await workbench.ready();
