@@ -234,7 +234,7 @@ export class ServerConnection implements Disposable {
   #serverOptions(): ServerOptions {
     const module = this.#context.asAbsolutePath("dist/server.mjs");
     const settings = workspace.getConfiguration("http");
-    const env = proxyEnvironment(settings.get<string>("proxy", ""), settings.get<string[]>("noProxy", []));
+    const env = proxyEnvironment(settings.get("proxy"), settings.get("noProxy"));
     const run = { module, transport: TransportKind.ipc, options: { env } };
     return { run, debug: run };
   }

@@ -20,11 +20,12 @@ export function followMachineNetwork(): void {
     const trusted = [...tls.getCACertificates("default"), ...tls.getCACertificates("system")];
     tls.setDefaultCACertificates([...new Set(trusted)]);
   }
-  http.setGlobalProxyFromEnv?.({ ...process.env, no_proxy: [...excepted(process.env), ...THIS_MACHINE].join(",") });
+  http.setGlobalProxyFromEnv?.({ ...process.env, no_proxy: excepted(process.env) });
   isDone = true;
 }
 
-function excepted({ no_proxy, NO_PROXY }: NodeJS.ProcessEnv): string[] {
+/** @returns The hosts that no proxy is asked for, as Node reads them: `*` stands for all, but only by itself. */
+function excepted({ no_proxy, NO_PROXY }: NodeJS.ProcessEnv): string {
   const hosts = no_proxy ?? NO_PROXY ?? "";
-  return hosts === "" ? [] : [hosts];
+  return hosts.trim() === "*" ? "*" : [hosts, ...THIS_MACHINE].join(",");
 }

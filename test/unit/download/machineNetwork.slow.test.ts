@@ -91,12 +91,14 @@ describe("a download from a host with a certificate of its own", function () {
       assert.ok(asked.length > 0 && asked.every((each) => each === inside()), asked.join(" "));
     });
 
-    it("does not ask it for a host that is excepted", async () => {
-      const environment = { HTTPS_PROXY, NO_PROXY: NAME_OF_THE_NETWORK };
-      // Whatever the machine makes of that name.
-      assert.match(await download(environment, inside()), /^The connection to company\.test:\d+ failed: /);
-      assert.deepEqual(asked, []);
-    });
+    for (const NO_PROXY of [NAME_OF_THE_NETWORK, ".test", "*"]) {
+      it(`does not ask it for a host that is excepted by ${NO_PROXY}`, async () => {
+        const environment = { HTTPS_PROXY, NO_PROXY };
+        // Whatever the machine makes of that name.
+        assert.match(await download(environment, inside()), /^The connection to company\.test:\d+ failed: /);
+        assert.deepEqual(asked, []);
+      });
+    }
 
     it("does not ask it for this machine", async () => {
       assert.equal(await download({ HTTPS_PROXY, SSL_CERT_FILE: certificate }), "complete");

@@ -15,7 +15,13 @@ describe("VS Code's proxy", () => {
 
   it("leaves the environment alone where none is set, or one of another kind", () => {
     assert.deepEqual(proxyEnvironment("", []), {});
+    assert.deepEqual(proxyEnvironment(undefined, undefined), {});
     assert.deepEqual(proxyEnvironment("socks5://proxy:1080", []), {});
+  });
+
+  it("is nothing where the settings are of another type", () => {
+    assert.deepEqual(proxyEnvironment(null, null), {});
+    assert.deepEqual(proxyEnvironment(3128, "localhost"), {});
   });
 
   it("is not asked for the hosts that are reached directly", () => {
