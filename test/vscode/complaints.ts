@@ -9,7 +9,10 @@ const NOT_OURS: { text: RegExp; why: string }[] = [
     text: /SyntaxError: Unexpected end of JSON input\n\s+at JSON\.parse.*\n(\s+at (async )?.*extensionHostProcess\.js.*\n?)+$/,
     why: "VS Code looks at the lock file of a window's storage while it is being written",
   },
-  { text: /EEXIST: file already exists, open '.*\/vscode\.lock'/, why: "VS Code's, of two windows on one folder" },
+  {
+    text: /(EEXIST: file already exists, open|ENOENT: no such file or directory, stat) '.*\/vscode\.lock'/,
+    why: "VS Code's, of two windows on one folder, or of one while the old one still ends",
+  },
   {
     text: /^(%c\s*ERR\S* color: \S+ )?\[lifecycle\] Long running operations during shutdown/,
     why: "VS Code's own, at each reload of a page",
@@ -18,7 +21,7 @@ const NOT_OURS: { text: RegExp; why: string }[] = [
   { text: /Aborted onWillSaveTextDocument-event/, why: "a busy extension host; Fathom takes no part in saving" },
   { text: /Could not identify extension for 'vscode' require call from .*suites\.cjs/, why: "an import of inHost/" },
   {
-    text: /[Ee]xtension [`']vscode\.[\w-]+[`']|\[error\] \[vscode\.[\w-]+\]/,
+    text: /[Ee]xtension [`']vscode\.[\w-]+[`']|^(?![\s\S]*fathom\.fathom)\S+ \S+ \[error\] \[vscode\.[\w-]+\] /,
     why: "said of an extension that VS Code brings",
   },
   {

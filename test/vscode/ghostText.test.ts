@@ -52,7 +52,7 @@ describe("ghost text", () => {
     await workbench.press("Tab");
     await workbench.waitForText(BEFORE + offered + AFTER);
     await workbench.run("Fathom: Show Completion Statistics");
-    const taken = workbench.webview.getByRole("row", { name: /^taken as a whole 1 \(/ });
+    const taken = workbench.webview.getByRole("row", { name: /^taken as a whole 1 \(100 %\)/ });
     await taken.waitFor();
     await workbench.webview.getByText("nothing of it is sent anywhere").waitFor();
     await picture("statistics");
